@@ -1,0 +1,6 @@
+//! The POPular suite: a POP3 proxy, a POP3 server and the tools around them.
+//!
+//! One library holds every program; the files in `src/bin` only call the
+//! `*_main` functions. Rooms stand on floors, lowest first; a room imports
+//! from lower floors only (`t/00-layers.t` checks).
+#![deny(unsafe_code)]
