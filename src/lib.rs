@@ -4,3 +4,9 @@
 //! `*_main` functions. Rooms stand on floors, lowest first; a room imports
 //! from lower floors only (`t/00-layers.t` checks).
 #![deny(unsafe_code)]
+
+#[allow(unsafe_code)]
+mod sys;
+
+#[macro_use]
+mod base;

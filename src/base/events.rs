@@ -1,0 +1,126 @@
+//! Every log event: number, level, name. Numbers are never reused; names and
+//! keys are an interface. popular-log(7) documents each of them.
+
+/// Who should care about an event.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Level {
+    /// Developers.
+    Dbg,
+    /// Nobody in particular: the normal course.
+    Inf,
+    /// Caused by a client or its input.
+    Err,
+    /// The administrator should look, not now.
+    Adm,
+    /// The administrator should look now.
+    Sos,
+    /// Our own mistake.
+    Bug,
+}
+
+impl Level {
+    /// All names, by rank; the variable `loglevel` takes them.
+    pub(crate) const NAMES: &'static [&'static str] = &["DBG", "INF", "ERR", "ADM", "SOS", "BUG"];
+
+    /// Three letters, as logged.
+    pub(crate) fn name(self) -> &'static str {
+        Level::NAMES[self as usize]
+    }
+}
+
+/// One kind of log record.
+#[derive(Debug)]
+pub(crate) struct Event {
+    pub(crate) number: u16,
+    pub(crate) level: Level,
+    pub(crate) name: &'static str,
+}
+
+macro_rules! events {
+    ($($konst:ident $number:literal $level:ident $name:literal;)*) => {
+        $(pub(crate) static $konst: Event =
+            Event { number: $number, level: Level::$level, name: $name };)*
+        /// All of them, in order of their numbers.
+        pub(crate) static EVENTS: &[&Event] = &[$(&$konst),*];
+    };
+}
+
+events! {
+    DEBUG             0x0000 Dbg "debug";
+    // 0x0001 to 0x00ff: the kit
+    START             0x0001 Inf "start";
+    LOADED            0x0002 Inf "generation_current";
+    LOAD_FAILED       0x0003 Adm "generation_failed";
+    DRAINED           0x0004 Inf "generation_drained";
+    SHUTDOWN          0x0005 Inf "shutdown";
+    POOL_DIED         0x0006 Sos "pool_died";
+    WORKER_DIED       0x0007 Sos "worker_died";
+    WORKER_STUCK      0x0008 Adm "worker_stuck";
+    FORK_FAILED       0x0009 Sos "fork_failed";
+    SESSION_LIMIT     0x000a Adm "session_limit";
+    MASTER_GONE       0x000b Adm "master_gone";
+    DRAIN_LIMIT       0x000c Adm "drain_limit";
+    CONTROL           0x000d Inf "control";
+    CONTROL_DENIED    0x000e Adm "control_denied";
+    LOG_LOST          0x000f Adm "log_lost";
+    LOG_REOPENED      0x0010 Inf "log_reopened";
+    ACCEPT_FAILED     0x0011 Sos "accept_failed";
+    KILLED            0x0012 Adm "killed";
+    NUL_IN_INPUT      0x0035 Err "null_byte_in_input";
+    // 0x0100 to 0x01ff: pproxy
+    LOGIN_OK          0x0101 Inf "login_ok";
+    LOGIN_REFUSED     0x0102 Err "login_refused";
+    LOGIN_FAILED      0x0103 Adm "login_failed";
+    PROXY_SESSION     0x0104 Inf "proxy_session";
+    SOFT_FAILURE      0x0105 Adm "soft_failure";
+    BACKEND_FAILED    0x0106 Adm "backend_failed";
+    BACKEND_REFUSED   0x0107 Adm "backend_refused";
+    CHECK_SILENT      0x0108 Adm "check_silent";
+    CHECK_SKIPPED     0x0109 Adm "check_skipped";
+    CHECK_ERROR       0x010a Adm "check_error";
+    MODULE_FAILED     0x010b Adm "module_failed";
+    // 0x0200 to 0x02ff: pserv and the maildrop
+    SERVER_SESSION    0x0201 Inf "server_session";
+    PEER_DENIED       0x0202 Adm "peer_denied";
+    XPOP_BAD          0x0203 Adm "xpop_bad";
+    MAILBOX_BAD       0x0204 Adm "mailbox_bad";
+    MAILDROP_FAILED   0x0205 Adm "maildrop_failed";
+    MESSAGE_SKIPPED   0x0206 Adm "message_skipped";
+    MESSAGE_FAILED    0x0207 Adm "message_failed";
+    SIZE_MENDED       0x0208 Adm "size_mended";
+    EXPUNGE_FAILED    0x0209 Adm "expunge_failed";
+    SPOOL_MISSING     0x020a Sos "spool_missing";
+    // 0x0300 to 0x03ff: pcheckd
+    CHECK_BAD         0x0301 Err "check_bad";
+    CHECK_DENIED      0x0302 Adm "check_denied";
+    CHECK_FAILED      0x0303 Adm "check_failed";
+    // 0x0400 to 0x04ff: pdeliver
+    DELIVERED         0x0401 Inf "delivered";
+    NOT_DELIVERED     0x0402 Adm "not_delivered";
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_rise_and_names_are_single_words() {
+        assert!(EVENTS.windows(2).all(|w| w[0].number < w[1].number));
+        for event in EVENTS {
+            assert!(
+                event
+                    .name
+                    .bytes()
+                    .all(|b| b.is_ascii_lowercase() || b == b'_'),
+                "{}",
+                event.name
+            );
+            assert_eq!(
+                EVENTS.iter().filter(|e| e.name == event.name).count(),
+                1,
+                "{}",
+                event.name
+            );
+        }
+    }
+}

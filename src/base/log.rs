@@ -1,0 +1,429 @@
+//! Where events go: syslog, a file or standard error; one line an event.
+//!
+//! Logging never blocks. What cannot be sent is counted in the shared page,
+//! and the master logs the count when it can. The syslog socket is opened by
+//! the master and shared by all its children, so that when the master
+//! connects it anew after a restart of syslogd, it is mended in all of them,
+//! those in a chroot included.
+
+use std::cell::RefCell;
+use std::fs::File;
+use std::io::{self, Write};
+use std::os::fd::AsFd;
+use std::os::unix::net::UnixDatagram;
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
+use syslog::{Facility, LogFormat, Logger, LoggerBackend, Severity};
+
+use super::clock::wall;
+use super::events::{self, Event, Level};
+use super::kv::{Row, Value};
+use crate::sys::time::local;
+
+/// Longest line, in octets: a pipe takes as much whole or not at all.
+const LONGEST: usize = 4000;
+
+/// Where syslog listens, unless `-l syslog:SOCKET` says otherwise.
+const SYSLOG: &str = "/dev/log";
+
+/// Logs one event: `event!(LOGIN_OK, sid, user = name, rip = address)`.
+macro_rules! event {
+    ($event:ident, $sid:expr $(, $key:ident = $value:expr)* $(,)?) => {
+        if $crate::base::log::wanted($crate::base::events::$event.level) {
+            $crate::base::log::emit(
+                &$crate::base::events::$event,
+                &$sid,
+                &[$((stringify!($key), &$value as &dyn $crate::base::kv::Value)),*],
+            );
+        }
+    };
+}
+
+/// Logs a debug record if the flag of its area is on.
+macro_rules! debug {
+    ($area:ident, $sid:expr $(, $key:ident = $value:expr)* $(,)?) => {
+        if $crate::base::log::debugging($crate::base::log::Area::$area) {
+            $crate::base::log::emit(
+                &$crate::base::events::DEBUG,
+                &$sid,
+                &[("area", &$crate::base::log::Area::$area.name() as &dyn $crate::base::kv::Value)
+                $(, (stringify!($key), &$value as &dyn $crate::base::kv::Value))*],
+            );
+        }
+    };
+}
+
+/// What can be debugged: the flags of the control word `debug`.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Area {
+    /// Control connections and generations.
+    Control,
+    /// Births and deaths of workers.
+    Pool,
+    /// The commands of sessions, without their arguments where these are secret.
+    Session,
+    /// Modules and their answers.
+    Auth,
+    /// Mail checks.
+    Check,
+}
+
+impl Area {
+    /// All names, by bit.
+    pub(crate) const NAMES: &'static [&'static str] =
+        &["control", "pool", "session", "auth", "check"];
+
+    pub(crate) fn name(self) -> &'static str {
+        Area::NAMES[self as usize]
+    }
+}
+
+/// What the logger shares with the processes around it.
+pub(crate) struct Knobs {
+    /// Lowest level that is logged.
+    pub(crate) level: &'static AtomicU64,
+    /// One bit an area.
+    pub(crate) debug: &'static AtomicU64,
+    /// Lines that could not be sent.
+    pub(crate) lost: &'static AtomicU64,
+}
+
+static KNOBS: OnceLock<Knobs> = OnceLock::new();
+
+/// Lays level, debug flags and the count of losses into the shared page.
+pub(crate) fn share(knobs: Knobs) {
+    let _ = KNOBS.set(knobs);
+}
+
+/// Is this level logged? Levels above INF always are.
+pub(crate) fn wanted(level: Level) -> bool {
+    let lowest = KNOBS
+        .get()
+        .map_or(Level::Inf as u64, |k| k.level.load(Relaxed));
+    level as u64 >= lowest.min(Level::Err as u64)
+}
+
+/// Is the flag of this area on?
+pub(crate) fn debugging(area: Area) -> bool {
+    KNOBS
+        .get()
+        .is_some_and(|k| k.debug.load(Relaxed) >> area as u64 & 1 == 1)
+}
+
+/// Where the log goes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Target {
+    Stderr,
+    Syslog(PathBuf),
+    File(PathBuf),
+}
+
+impl Target {
+    /// `stderr`, `syslog`, `syslog:SOCKET`, or a file name.
+    pub(crate) fn parse(text: &str) -> Target {
+        match text {
+            "stderr" => Target::Stderr,
+            "syslog" => Target::Syslog(SYSLOG.into()),
+            _ => match text.strip_prefix("syslog:") {
+                Some(socket) => Target::Syslog(socket.into()),
+                None => Target::File(text.into()),
+            },
+        }
+    }
+}
+
+enum Sink {
+    Stderr,
+    File(File, PathBuf),
+    Syslog(Logger<LoggerBackend, Stamp>, PathBuf),
+}
+
+/// RFC 3164 with local time: the crate's own formatter knows only UTC, and
+/// reads its format anew for every line.
+struct Stamp {
+    facility: Facility,
+    tag: String,
+}
+
+impl LogFormat<&[u8]> for Stamp {
+    fn format<W: Write>(
+        &self,
+        w: &mut W,
+        severity: Severity,
+        message: &[u8],
+    ) -> syslog::Result<()> {
+        let t = local(wall().0 as i64);
+        let month =
+            &"JanFebMarAprMayJunJulAugSepOctNovDec"[(t.month.clamp(1, 12) as usize - 1) * 3..][..3];
+        let mut line = Vec::with_capacity(message.len() + 64);
+        let priority = self.facility as u8 | severity as u8;
+        write!(
+            line,
+            "<{priority}>{month} {:2} {:02}:{:02}:{:02} {}: ",
+            t.day, t.hour, t.minute, t.second, self.tag
+        )?;
+        line.extend_from_slice(message);
+        w.write(&line).map_err(syslog::Error::Write)?;
+        Ok(())
+    }
+}
+
+struct Log {
+    program: &'static str,
+    tag: String,
+    facility: Facility,
+    sink: Sink,
+    row: Row,
+}
+
+thread_local! {
+    static LOG: RefCell<Option<Log>> = const { RefCell::new(None) };
+}
+
+/// Opens the log of this process and its children.
+///
+/// # Errors
+/// A file that cannot be opened. A syslog that is not there is no error: it
+/// may come later.
+pub(crate) fn open(program: &'static str, target: &Target) -> io::Result<()> {
+    let tag = format!("{program}[{}]", std::process::id());
+    let facility = Facility::LOG_MAIL;
+    let sink = Sink::open(target, facility, &tag)?;
+    LOG.set(Some(Log {
+        program,
+        tag,
+        facility,
+        sink,
+        row: Row::default(),
+    }));
+    Ok(())
+}
+
+impl Sink {
+    fn open(target: &Target, facility: Facility, tag: &str) -> io::Result<Sink> {
+        Ok(match target {
+            Target::Stderr => Sink::Stderr,
+            Target::File(path) => Sink::File(append(path)?, path.clone()),
+            Target::Syslog(path) => {
+                let socket = UnixDatagram::unbound()?;
+                socket.set_nonblocking(true)?;
+                let _ = socket.connect(path);
+                let stamp = Stamp {
+                    facility,
+                    tag: tag.into(),
+                };
+                Sink::Syslog(
+                    Logger::new(LoggerBackend::Unix(socket), stamp),
+                    path.clone(),
+                )
+            }
+        })
+    }
+}
+
+fn append(path: &Path) -> io::Result<File> {
+    use std::os::unix::fs::OpenOptionsExt;
+    File::options()
+        .append(true)
+        .create(true)
+        .mode(0o640)
+        .open(path)
+}
+
+/// To be called first thing in a child: its lines carry its own number.
+pub(crate) fn after_fork() {
+    with(|log| {
+        log.tag = format!("{}[{}]", log.program, std::process::id());
+        if let Sink::Syslog(logger, _) = &mut log.sink {
+            logger.formatter.tag.clone_from(&log.tag);
+        }
+    });
+}
+
+/// Changes the syslog facility; the name has been checked.
+pub(crate) fn set_facility(name: &str) {
+    with(|log| {
+        log.facility = name.parse().unwrap_or(log.facility);
+        if let Sink::Syslog(logger, _) = &mut log.sink {
+            logger.formatter.facility = log.facility;
+        }
+    });
+}
+
+/// Opens a log file anew, after it has been rotated.
+///
+/// # Errors
+/// The old file stays in use then.
+pub(crate) fn reopen() -> io::Result<()> {
+    let mut result = Ok(());
+    with(|log| {
+        if let Sink::File(file, path) = &mut log.sink {
+            result = append(path).map(|new| *file = new);
+        }
+    });
+    result
+}
+
+/// The master's part, once a second: if lines were lost, mend the socket,
+/// and say how many it were as soon as one gets through.
+pub(crate) fn mend() {
+    let Some(lost) = KNOBS
+        .get()
+        .map(|k| k.lost.swap(0, Relaxed))
+        .filter(|&n| n > 0)
+    else {
+        return;
+    };
+    with(|log| {
+        if let Sink::Syslog(
+            Logger {
+                backend: LoggerBackend::Unix(socket),
+                ..
+            },
+            path,
+        ) = &log.sink
+        {
+            let _ = socket.connect(path);
+        }
+    });
+    if !try_emit(&events::LOG_LOST, &"-", &[("count", &lost)]) {
+        count_lost(lost - 1);
+    }
+}
+
+fn with(act: impl FnOnce(&mut Log)) {
+    LOG.with_borrow_mut(|log| log.as_mut().map(act));
+}
+
+/// Writes one event; called by [`event!`] only.
+pub(crate) fn emit(event: &Event, sid: &dyn Value, fields: &[(&str, &dyn Value)]) {
+    if !try_emit(event, sid, fields) {
+        count_lost(0);
+    }
+}
+
+/// One line is lost, and so many more.
+fn count_lost(more: u64) {
+    if let Some(knobs) = KNOBS.get() {
+        knobs.lost.fetch_add(1 + more, Relaxed);
+    }
+}
+
+fn try_emit(event: &Event, sid: &dyn Value, fields: &[(&str, &dyn Value)]) -> bool {
+    let mut sent = true;
+    with(|log| {
+        let row = &mut log.row;
+        row.clear();
+        row.kv("ev", &event.name)
+            .kv("no", &format_args!("{:04x}", event.number));
+        row.kv("lvl", &event.level.name()).kv("sid", sid);
+        for (key, value) in fields {
+            row.kv(key, *value);
+        }
+        let line = &row.as_bytes()[..row.as_bytes().len().min(LONGEST)];
+        sent = log.sink.write(&log.tag, event.level, line);
+    });
+    sent
+}
+
+impl Sink {
+    fn write(&mut self, tag: &str, level: Level, line: &[u8]) -> bool {
+        match self {
+            Sink::Stderr => put(&mut io::stderr(), tag, line),
+            Sink::File(file, _) => put(file, tag, line),
+            Sink::Syslog(logger, _) => match level {
+                Level::Dbg => logger.debug(line),
+                Level::Inf => logger.info(line),
+                Level::Err => logger.notice(line),
+                Level::Adm => logger.warning(line),
+                Level::Sos => logger.crit(line),
+                Level::Bug => logger.err(line),
+            }
+            .is_ok(),
+        }
+    }
+}
+
+/// One line with its date, in one call, unless that would block.
+fn put(file: &mut (impl Write + AsFd), tag: &str, line: &[u8]) -> bool {
+    let t = local(wall().0 as i64);
+    let (sign, east) = (if t.offset < 0 { '-' } else { '+' }, t.offset.abs());
+    let mut out = Vec::with_capacity(line.len() + 64);
+    let _ = write!(
+        out,
+        "{:04}-{:02}-{:02}T{:02}:{:02}:{:02}{sign}{:02}:{:02} {tag}: ",
+        t.year,
+        t.month,
+        t.day,
+        t.hour,
+        t.minute,
+        t.second,
+        east / 60,
+        east % 60
+    );
+    out.extend_from_slice(line);
+    out.push(b'\n');
+    crate::sys::proc::writable(file) && file.write(&out).is_ok_and(|n| n == out.len())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn scratch(name: &str) -> PathBuf {
+        std::env::temp_dir().join(format!("popular-log-{}-{name}", std::process::id()))
+    }
+
+    #[test]
+    fn a_line_in_a_file_has_date_program_and_fields() {
+        let path = scratch("file");
+        open("pproxy", &Target::File(path.clone())).unwrap();
+        event!(LOGIN_OK, "p1.2", user = "a b", n = 3u64);
+        let text = std::fs::read_to_string(&path).unwrap();
+        std::fs::remove_file(&path).unwrap();
+        let tag = format!(" pproxy[{}]: ", std::process::id());
+        let (date, rest) = text.split_once(&tag).unwrap();
+        assert_eq!(date.len(), "2026-11-23T21:07:13+01:00".len());
+        assert_eq!(
+            rest,
+            "ev=login_ok no=0101 lvl=INF sid=p1.2 user=\"a b\" n=3\n"
+        );
+    }
+
+    #[test]
+    fn syslog_is_not_waited_for_and_found_again() {
+        let path = scratch("socket");
+        open("pserv", &Target::Syslog(path.clone())).unwrap();
+        assert!(!try_emit(&events::START, &"-", &[]), "nobody listens");
+        let server = UnixDatagram::bind(&path).unwrap();
+        let row = crate::sys::shm::Shared::<AtomicU64>::map(3).unwrap().get();
+        share(Knobs {
+            level: &row[0],
+            debug: &row[1],
+            lost: &row[2],
+        });
+        count_lost(1);
+        mend();
+        let mut buf = [0; 500];
+        let n = server.recv(&mut buf).unwrap();
+        std::fs::remove_file(&path).unwrap();
+        let text = String::from_utf8_lossy(&buf[..n]).into_owned();
+        assert!(text.starts_with("<20>"), "{text}");
+        assert!(
+            text.ends_with("ev=log_lost no=000f lvl=ADM sid=- count=2"),
+            "{text}"
+        );
+    }
+
+    #[test]
+    fn the_option_names_the_target() {
+        assert_eq!(Target::parse("stderr"), Target::Stderr);
+        assert_eq!(Target::parse("syslog:/x"), Target::Syslog("/x".into()));
+        assert_eq!(
+            Target::parse("/var/log/x"),
+            Target::File("/var/log/x".into())
+        );
+    }
+}

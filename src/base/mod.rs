@@ -1,0 +1,15 @@
+//! Floor 1: words and manners. Knows no protocol and no process tree.
+
+pub(crate) mod clock;
+pub(crate) mod events;
+pub(crate) mod kv;
+pub(crate) mod line;
+#[macro_use]
+pub(crate) mod log;
+pub(crate) mod nets;
+pub(crate) mod opt;
+pub(crate) mod out;
+pub(crate) mod paths;
+pub(crate) mod vars;
+pub(crate) mod verbs;
+pub(crate) mod words;

@@ -1,0 +1,13 @@
+//! What the tools say to people: `println!` is denied everywhere else.
+
+use std::io::Write;
+
+/// Writes one line to standard output. A reader who went away is no error.
+pub(crate) fn say(text: impl std::fmt::Display) {
+    let _ = writeln!(std::io::stdout(), "{text}");
+}
+
+/// Writes one line to standard error.
+pub(crate) fn complain(text: impl std::fmt::Display) {
+    let _ = writeln!(std::io::stderr(), "{text}");
+}

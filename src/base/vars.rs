@@ -1,0 +1,368 @@
+//! Typed variables with defaults and ranges: those of `show` and `set`, and
+//! the `key=value` options of every object.
+
+use super::clock::{parse_interval, show_interval};
+use super::words;
+
+/// What a variable may hold.
+#[derive(Debug)]
+pub(crate) enum Kind {
+    /// `0 false no off` or `1 true yes on`.
+    Bool,
+    /// A whole number, first to last.
+    Int(u64, u64),
+    /// An interval in seconds, first to last, written like `1h30m`.
+    Time(u64, u64),
+    /// Any text without control characters.
+    Str,
+    /// Letters, digits, `_`, `-`, `.`.
+    Id,
+    /// Name of a file.
+    File,
+    /// Name of a directory, which must exist when it is set.
+    Dir,
+    /// One of these words.
+    Word(&'static [&'static str]),
+    /// Networks such as `192.0.2.0/24,2001:db8::/32`.
+    Nets,
+    /// `HOST:PORT`.
+    Host,
+}
+
+/// When a new value takes effect.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum When {
+    /// At once, in running sessions too.
+    Live,
+    /// With a new generation.
+    Fixed,
+    /// It cannot be set.
+    Read,
+}
+
+/// One variable, as its program's table describes it.
+#[derive(Debug)]
+pub(crate) struct Var {
+    pub(crate) name: &'static str,
+    pub(crate) kind: Kind,
+    pub(crate) default: &'static str,
+    pub(crate) when: When,
+    pub(crate) help: &'static str,
+}
+
+/// Where a variable stands in its table.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Key(pub(crate) usize);
+
+/// Declares a table of variables and a [`Key`] constant for each row.
+macro_rules! vars {
+    ($table:ident from $first:expr;
+     $($key:ident $name:literal $when:ident $kind:expr, $default:expr, $help:literal;)*) => {
+        #[allow(non_camel_case_types, clippy::upper_case_acronyms)]
+        enum Place { $($key),* }
+        $(#[doc = $help]
+        pub(crate) const $key: $crate::base::vars::Key =
+            $crate::base::vars::Key($first + Place::$key as usize);)*
+        pub(crate) static $table: &[$crate::base::vars::Var] = {
+            #[allow(unused_imports)]
+            use $crate::base::vars::{Kind::*, When::*};
+            &[$($crate::base::vars::Var {
+                name: $name, kind: $kind, default: $default, when: $when, help: $help,
+            }),*]
+        };
+    };
+}
+pub(crate) use vars;
+
+impl Kind {
+    /// Brings `text` into the form in which it is kept and shown.
+    ///
+    /// # Errors
+    /// What would be right.
+    pub(crate) fn normal(&self, text: &str) -> Result<String, String> {
+        match self {
+            Kind::Bool => match text {
+                "0" | "false" | "no" | "off" => Ok("no".into()),
+                "1" | "true" | "yes" | "on" => Ok("yes".into()),
+                _ => Err("must be yes or no".into()),
+            },
+            Kind::Int(min, max) => match text.parse::<u64>() {
+                Ok(n) if (min..=max).contains(&&n) => Ok(n.to_string()),
+                _ => Err(format!("must be a whole number from {min} to {max}")),
+            },
+            Kind::Time(min, max) => match parse_interval(text) {
+                Some(n) if (min..=max).contains(&&n) => Ok(show_interval(n)),
+                _ => Err(format!(
+                    "must be an interval from {} to {}",
+                    show_interval(*min),
+                    show_interval(*max)
+                )),
+            },
+            Kind::Word(list) if list.contains(&text) => Ok(text.into()),
+            Kind::Word(list) => Err(format!("must be one of: {}", list.join(" "))),
+            _ => self.normal_text(text),
+        }
+    }
+
+    fn normal_text(&self, text: &str) -> Result<String, String> {
+        let right = match self {
+            Kind::Id => is_id(text),
+            Kind::Dir => std::path::Path::new(text).is_dir(),
+            Kind::Host => is_host_port(text),
+            Kind::Nets => text.split(',').all(|net| super::nets::parse(net).is_some()),
+            _ => true,
+        };
+        if text.len() > 1024 {
+            Err("must have at most 1024 octets".into())
+        } else if right {
+            Ok(text.into())
+        } else {
+            Err(format!("must be {}", self.wanted()))
+        }
+    }
+
+    /// What is wanted, for errors and help.
+    pub(crate) fn wanted(&self) -> String {
+        match self {
+            Kind::Bool => "yes|no".into(),
+            Kind::Int(min, max) => format!("{min}..{max}"),
+            Kind::Time(min, max) => format!("{}..{}", show_interval(*min), show_interval(*max)),
+            Kind::Str => "text".into(),
+            Kind::Id => "letters, digits, _ - . (at most 64)".into(),
+            Kind::File => "a file name".into(),
+            Kind::Dir => "a directory that exists".into(),
+            Kind::Word(list) => list.join("|"),
+            Kind::Nets => "networks like 192.0.2.0/24,2001:db8::/32".into(),
+            Kind::Host => "HOST:PORT".into(),
+        }
+    }
+
+    /// The name of the type, as the historic suite called it.
+    pub(crate) fn name(&self) -> &'static str {
+        match self {
+            Kind::Bool => "Bool",
+            Kind::Int(..) => "Int",
+            Kind::Time(..) => "Time",
+            Kind::Str | Kind::Nets | Kind::Host | Kind::Word(_) => "String",
+            Kind::Id => "Id",
+            Kind::File => "File",
+            Kind::Dir => "Dir",
+        }
+    }
+
+    /// The value as a number, for the shared page: seconds, 0 or 1, the
+    /// place in the list of words. Text is 0.
+    fn number(&self, text: &str) -> u64 {
+        match self {
+            Kind::Bool => u64::from(text == "yes"),
+            Kind::Int(..) => text.parse().unwrap_or(0),
+            Kind::Time(..) => parse_interval(text).unwrap_or(0),
+            Kind::Word(list) => list.iter().position(|w| *w == text).unwrap_or(0) as u64,
+            _ => 0,
+        }
+    }
+}
+
+/// Is this a name for an object: letters, digits, `_`, `-`, `.`, at most 64?
+pub(crate) fn is_id(text: &str) -> bool {
+    let right = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.');
+    !text.is_empty() && text.len() <= 64 && text.bytes().all(right)
+}
+
+/// Is this `HOST:PORT`, `ADDRESS:PORT` or `[IPV6]:PORT`?
+pub(crate) fn is_host_port(text: &str) -> bool {
+    let Some((host, port)) = text.rsplit_once(':') else {
+        return false;
+    };
+    let bare = host.strip_prefix('[').and_then(|h| h.strip_suffix(']'));
+    let host_right = match bare {
+        Some(v6) => v6.parse::<std::net::Ipv6Addr>().is_ok(),
+        None => is_id(host),
+    };
+    host_right && port.parse::<u16>().is_ok_and(|p| p > 0)
+}
+
+/// The values of one table.
+#[derive(Clone, Debug)]
+pub(crate) struct Vars {
+    tables: [&'static [Var]; 2],
+    values: Vec<String>,
+}
+
+impl Vars {
+    /// All defaults of two tables, the second behind the first.
+    pub(crate) fn new(tables: [&'static [Var]; 2]) -> Vars {
+        let values = tables
+            .iter()
+            .flat_map(|t| t.iter())
+            .map(|v| v.default.to_string())
+            .collect();
+        Vars { tables, values }
+    }
+
+    /// Rows and values in order.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&'static Var, &str)> {
+        let rows = self.tables.into_iter().flatten();
+        rows.zip(self.values.iter().map(String::as_str))
+    }
+
+    fn place(&self, name: &str) -> Option<(usize, &'static Var)> {
+        self.tables
+            .into_iter()
+            .flatten()
+            .enumerate()
+            .find(|(_, v)| v.name == name)
+    }
+
+    /// Sets a variable by name.
+    ///
+    /// # Errors
+    /// Which word is wrong and what would be right.
+    pub(crate) fn set(&mut self, name: &str, text: &str) -> Result<(), String> {
+        let Some((i, var)) = self.place(name) else {
+            let names: Vec<_> = self
+                .iter()
+                .filter(|(v, _)| v.when != When::Read)
+                .map(|(v, _)| v.name)
+                .collect();
+            return Err(format!(
+                "unknown name {}; there are: {}",
+                words::quote(name),
+                names.join(" ")
+            ));
+        };
+        if var.when == When::Read {
+            return Err(format!("{name} can only be read"));
+        }
+        let value = var
+            .kind
+            .normal(text)
+            .map_err(|why| format!("{name} {why}, not {}", words::quote(text)))?;
+        self.values[i] = value;
+        Ok(())
+    }
+
+    /// Puts in a value that the program itself knows to be right.
+    pub(crate) fn put(&mut self, key: Key, text: impl Into<String>) {
+        self.values[key.0] = text.into();
+    }
+
+    /// The row and value called `name`.
+    pub(crate) fn find(&self, name: &str) -> Option<(&'static Var, &str)> {
+        self.place(name)
+            .map(|(i, var)| (var, self.values[i].as_str()))
+    }
+
+    /// The text of a value.
+    pub(crate) fn text(&self, key: Key) -> &str {
+        &self.values[key.0]
+    }
+
+    /// The value as a number: seconds, 0 or 1, the place in a list of words.
+    pub(crate) fn number(&self, key: Key) -> u64 {
+        self.numbers().nth(key.0).unwrap_or(0)
+    }
+
+    /// All values as numbers, in order, for the shared page.
+    pub(crate) fn numbers(&self) -> impl Iterator<Item = u64> {
+        self.iter().map(|(var, text)| var.kind.number(text))
+    }
+
+    /// Do both hold the same in everything that is not live?
+    pub(crate) fn same_but_live(&self, other: &Vars) -> bool {
+        let mut both = self.iter().zip(other.iter());
+        both.all(|((var, a), (_, b))| var.when == When::Live || a == b)
+    }
+
+    /// What differs from the defaults, as `(name, value)`.
+    pub(crate) fn changed(&self) -> impl Iterator<Item = (&'static str, &str)> {
+        let differs =
+            |(var, text): &(&'static Var, &str)| var.when != When::Read && *text != var.default;
+        self.iter()
+            .filter(differs)
+            .map(|(var, text)| (var.name, text))
+    }
+}
+
+/// One row for `help` and `-T`: type, default, range, whether it is live.
+pub(crate) fn describe(var: &Var) -> String {
+    let when = match var.when {
+        When::Live => "live",
+        When::Fixed => "fixed",
+        When::Read => "readonly",
+    };
+    let default = words::quote(var.default);
+    format!(
+        "{} {} {default} {} {when}",
+        var.name,
+        var.kind.name(),
+        words::quote(&var.kind.wanted())
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    vars! { TABLE from 0;
+        LIMIT "limit" Live Int(1, 10), "5", "how many";
+        WAIT "wait" Live Time(1, 3600), "1m", "how long";
+        SOFT "soft" Fixed Word(&["empty", "tempfail"]), "empty", "how soft";
+        HERE "here" Read Str, "x", "where";
+    }
+
+    #[test]
+    fn a_value_is_kept_in_its_normal_form() {
+        let mut vars = Vars::new([TABLE, &[]]);
+        vars.set("wait", "120").unwrap();
+        vars.set("soft", "tempfail").unwrap();
+        assert_eq!(
+            (vars.text(WAIT), vars.number(WAIT), vars.number(SOFT)),
+            ("2m", 120, 1)
+        );
+        assert_eq!(
+            vars.changed().collect::<Vec<_>>(),
+            [("wait", "2m"), ("soft", "tempfail")]
+        );
+        assert_eq!((vars.number(LIMIT), vars.text(HERE)), (5, "x"));
+    }
+
+    #[test]
+    fn a_wrong_value_changes_nothing_and_is_named() {
+        let mut vars = Vars::new([TABLE, &[]]);
+        let why = vars.set("limit", "11").unwrap_err();
+        assert_eq!(why, "limit must be a whole number from 1 to 10, not 11");
+        assert!(
+            vars.set("limt", "1")
+                .unwrap_err()
+                .contains("there are: limit wait soft")
+        );
+        assert!(vars.set("here", "y").unwrap_err().contains("only be read"));
+        assert_eq!(vars.text(LIMIT), "5");
+    }
+
+    #[test]
+    fn every_default_is_in_range() {
+        for var in TABLE {
+            assert_eq!(var.kind.normal(var.default).as_deref(), Ok(var.default));
+        }
+    }
+
+    #[test]
+    fn a_host_has_a_port() {
+        for good in ["a.example:110", "192.0.2.1:1", "[2001:db8::1]:995"] {
+            assert!(is_host_port(good), "{good}");
+        }
+        for bad in [
+            "a",
+            "a:",
+            ":1",
+            "a:0",
+            "a:70000",
+            "2001:db8::1:995",
+            "a b:1",
+        ] {
+            assert!(!is_host_port(bad), "{bad}");
+        }
+    }
+}

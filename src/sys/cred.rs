@@ -1,0 +1,88 @@
+//! PRIVILEGED. Whose rights a process has, and how it gives them up for good.
+
+use std::io;
+use std::path::Path;
+
+use nix::unistd::{Gid, Group, Uid, User, setgroups};
+
+/// Whom to become.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Identity {
+    pub(crate) uid: u32,
+    pub(crate) gid: u32,
+}
+
+/// May this process become somebody else?
+pub(crate) fn is_root() -> bool {
+    nix::unistd::geteuid().is_root()
+}
+
+/// Our effective user number.
+pub(crate) fn uid() -> u32 {
+    nix::unistd::geteuid().as_raw()
+}
+
+/// Looks up a user and, if `group` is not empty, a group other than the
+/// user's own.
+///
+/// # Errors
+/// `NotFound` if there is no such user or group; root is `InvalidInput`.
+pub(crate) fn identity(user: &str, group: &str) -> io::Result<Identity> {
+    let user = User::from_name(user)?.ok_or(io::ErrorKind::NotFound)?;
+    let gid = match group {
+        "" => user.gid,
+        name => Group::from_name(name)?.ok_or(io::ErrorKind::NotFound)?.gid,
+    };
+    if user.uid.is_root() {
+        return Err(io::ErrorKind::InvalidInput.into());
+    }
+    Ok(Identity {
+        uid: user.uid.as_raw(),
+        gid: gid.as_raw(),
+    })
+}
+
+/// Gives up all rights but those of `who`, for ever, and proves it.
+///
+/// # Errors
+/// Whatever failed; the caller must end then, since it may hold half of its rights.
+pub(crate) fn drop_to(who: &Identity) -> io::Result<()> {
+    let (uid, gid) = (Uid::from_raw(who.uid), Gid::from_raw(who.gid));
+    setgroups(&[gid])?;
+    nix::unistd::setgid(gid)?;
+    nix::unistd::setuid(uid)?;
+    #[cfg(target_os = "linux")]
+    nix::sys::prctl::set_no_new_privs()?;
+    prove(uid, gid)
+}
+
+/// A drop that can be undone is none.
+fn prove(uid: Uid, gid: Gid) -> io::Result<()> {
+    let as_told = nix::unistd::getuid() == uid
+        && nix::unistd::geteuid() == uid
+        && nix::unistd::getgid() == gid
+        && nix::unistd::getegid() == gid;
+    let way_back = nix::unistd::setuid(Uid::from_raw(0)).is_ok()
+        || nix::unistd::seteuid(Uid::from_raw(0)).is_ok();
+    if as_told && !way_back {
+        Ok(())
+    } else {
+        Err(io::Error::other("privileges could be regained"))
+    }
+}
+
+/// Makes `dir` the root directory of this process.
+pub(crate) fn chroot(dir: &Path) -> io::Result<()> {
+    nix::unistd::chroot(dir)?;
+    std::env::set_current_dir("/")
+}
+
+/// Gives a file that root has made to `who`.
+pub(crate) fn give(path: &Path, who: &Identity) -> io::Result<()> {
+    nix::unistd::chown(
+        path,
+        Some(Uid::from_raw(who.uid)),
+        Some(Gid::from_raw(who.gid)),
+    )?;
+    Ok(())
+}

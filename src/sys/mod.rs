@@ -1,0 +1,10 @@
+//! Floor 0: the kernel. The only room of this crate that may say `unsafe`.
+//!
+//! Everything here returns `io::Result`; the floors above add the words.
+
+pub(crate) mod cred;
+pub(crate) mod proc;
+pub(crate) mod secret;
+pub(crate) mod shm;
+pub(crate) mod time;
+pub(crate) mod title;
