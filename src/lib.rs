@@ -10,3 +10,5 @@ mod sys;
 
 #[macro_use]
 mod base;
+mod net;
+mod pop3;

@@ -1,0 +1,7 @@
+//! Floor 2: sockets. Every wait has a deadline and can be called off.
+
+pub(crate) mod dial;
+pub(crate) mod listen;
+pub(crate) mod pump;
+pub(crate) mod stream;
+pub(crate) mod wait;

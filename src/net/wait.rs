@@ -1,0 +1,156 @@
+//! The one way in which a session waits: for its sockets, for its own
+//! signal pipe, until a deadline that is computed anew after every signal.
+
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd};
+
+use nix::errno::Errno;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+
+use crate::base::clock::{Ms, now, poll_timeout};
+
+/// Why a session must end though its client did nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Stop {
+    /// By the control word `session kick`.
+    Kicked,
+    /// The suite goes down.
+    Shutdown,
+}
+
+/// What ended a wait, a read or a write.
+#[derive(Debug)]
+pub(crate) enum Broken {
+    /// The deadline has passed.
+    Timeout,
+    /// We were told to stop.
+    Stop(Stop),
+    /// The socket failed.
+    Io(io::Error),
+}
+
+impl Broken {
+    /// One word for the log: why a session ended.
+    pub(crate) fn reason(&self) -> &'static str {
+        match self {
+            Broken::Timeout => "timeout",
+            Broken::Stop(Stop::Kicked) => "kicked",
+            Broken::Stop(Stop::Shutdown) => "shutdown",
+            Broken::Io(_) => "io_error",
+        }
+    }
+}
+
+impl std::fmt::Display for Broken {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Broken::Io(why) => write!(f, "{why}"),
+            Broken::Timeout => f.write_str("no answer in time"),
+            Broken::Stop(_) => f.write_str(self.reason()),
+        }
+    }
+}
+
+impl From<Errno> for Broken {
+    fn from(errno: Errno) -> Broken {
+        Broken::Io(errno.into())
+    }
+}
+
+/// Who watches over a wait: the worker, which has a signal pipe and a slot.
+pub(crate) trait Watch {
+    /// Becomes readable when there is something to look at.
+    fn wake_fd(&self) -> BorrowedFd<'_>;
+    /// Empties the pipe and looks.
+    fn woken(&self) -> Option<Stop>;
+    /// A wait begins that will end by then.
+    fn waiting(&self, until: Ms);
+}
+
+/// Gives the deadline of a wait; asked again after every wake-up, so that a
+/// changed live value holds at once.
+pub(crate) type Deadline<'a> = &'a dyn Fn() -> Ms;
+
+/// Waits until one of `want` is ready; the result has one entry each, empty
+/// for what is not. Errors and hang-ups count as ready: the read will tell.
+/// A socket of which nothing is wanted is left out, since one that has hung
+/// up would end every wait.
+///
+/// # Errors
+/// The deadline, or the watch.
+pub(crate) fn wait_for<const N: usize>(
+    want: [(BorrowedFd<'_>, PollFlags); N],
+    watch: &dyn Watch,
+    deadline: Deadline<'_>,
+) -> Result<[PollFlags; N], Broken> {
+    loop {
+        let until = deadline();
+        watch.waiting(until);
+        let mut fds: Vec<PollFd<'_>> = Vec::with_capacity(N + 1);
+        fds.push(PollFd::new(watch.wake_fd(), PollFlags::POLLIN));
+        let wanted = want.iter().filter(|(_, flags)| !flags.is_empty());
+        fds.extend(wanted.map(|&(fd, flags)| PollFd::new(fd, flags)));
+        let timeout = PollTimeout::try_from(poll_timeout(until)).unwrap_or(PollTimeout::MAX);
+        match poll(&mut fds, timeout) {
+            Ok(0) if until <= now() => return Err(Broken::Timeout),
+            Ok(_) => {}
+            Err(Errno::EINTR) => continue,
+            Err(errno) => return Err(errno.into()),
+        }
+        let mut ready = fds
+            .iter()
+            .map(|fd| fd.revents().unwrap_or(PollFlags::empty()));
+        if ready.next().is_some_and(|flags| !flags.is_empty()) {
+            if let Some(stop) = watch.woken() {
+                return Err(Broken::Stop(stop));
+            }
+        }
+        let result = want.map(|(_, flags)| match flags.is_empty() {
+            true => flags,
+            false => ready.next().unwrap_or(flags),
+        });
+        if result.iter().any(|flags| !flags.is_empty()) {
+            return Ok(result);
+        }
+    }
+}
+
+/// Waits for one socket.
+///
+/// # Errors
+/// As [`wait_for`].
+pub(crate) fn wait_one(
+    fd: &impl AsFd,
+    flags: PollFlags,
+    watch: &dyn Watch,
+    deadline: Deadline<'_>,
+) -> Result<(), Broken> {
+    wait_for([(fd.as_fd(), flags)], watch, deadline).map(|_| ())
+}
+
+/// A watch that never calls off: for tools, which have no worker.
+pub(crate) struct Alone {
+    reader: std::os::fd::OwnedFd,
+    _writer: std::os::fd::OwnedFd,
+}
+
+impl Alone {
+    /// # Errors
+    /// No descriptors left.
+    pub(crate) fn new() -> io::Result<Alone> {
+        let (reader, _writer) = crate::sys::proc::pipe()?;
+        Ok(Alone { reader, _writer })
+    }
+}
+
+impl Watch for Alone {
+    fn wake_fd(&self) -> BorrowedFd<'_> {
+        self.reader.as_fd()
+    }
+
+    fn woken(&self) -> Option<Stop> {
+        None
+    }
+
+    fn waiting(&self, _: Ms) {}
+}

@@ -1,0 +1,118 @@
+//! A conversation in lines: what was read ahead, what is still to be said.
+
+use crate::base::line::{Got, LineBuf};
+use crate::net::stream::Stream;
+use crate::net::wait::{Broken, Deadline, Watch};
+
+/// Longest command line, its end included (RFC 2449 section 4).
+pub(crate) const COMMAND: usize = 255;
+
+/// Said in one write at most; longer answers go out in pieces of this size.
+pub(crate) const CHUNK: usize = 64 * 1024;
+
+/// What came from the peer.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Input {
+    /// A line: `wire.lines.line()`.
+    Line,
+    /// A line that was too long and is gone.
+    TooLong,
+    /// A NUL octet.
+    Nul,
+    /// The peer will say no more.
+    Eof,
+}
+
+/// One side of a conversation.
+pub(crate) struct Wire<'w> {
+    pub(crate) stream: Stream,
+    pub(crate) lines: LineBuf,
+    /// What is to be said before we listen again.
+    pub(crate) out: Vec<u8>,
+    pub(crate) watch: &'w dyn Watch,
+}
+
+impl<'w> Wire<'w> {
+    pub(crate) fn new(stream: Stream, watch: &'w dyn Watch) -> Wire<'w> {
+        Wire {
+            stream,
+            lines: LineBuf::default(),
+            out: Vec::new(),
+            watch,
+        }
+    }
+
+    /// The next line of at most `longest` octets. Everything that waits to
+    /// be said is said, in one write, before we wait: so a client that sent
+    /// several commands in one packet gets their answers in one.
+    ///
+    /// # Errors
+    /// As for reading and writing; `read` and `write` are the deadlines.
+    pub(crate) fn next(
+        &mut self,
+        longest: usize,
+        read: Deadline<'_>,
+        write: Deadline<'_>,
+    ) -> Result<Input, Broken> {
+        loop {
+            match self.lines.next(longest) {
+                Got::Line => return Ok(Input::Line),
+                Got::TooLong => return Ok(Input::TooLong),
+                Got::Nul => return Ok(Input::Nul),
+                Got::More => {}
+            }
+            self.flush(write)?;
+            let count = self.stream.read(self.lines.room(), self.watch, read)?;
+            if count == 0 {
+                return Ok(Input::Eof);
+            }
+            self.lines.filled(count);
+        }
+    }
+
+    /// Says what waits to be said.
+    ///
+    /// # Errors
+    /// As for writing.
+    pub(crate) fn flush(&mut self, deadline: Deadline<'_>) -> Result<(), Broken> {
+        if !self.out.is_empty() {
+            self.stream.write_all(&self.out, self.watch, deadline)?;
+            self.out.clear();
+            self.out.shrink_to(CHUNK);
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::clock::now;
+    use crate::net::stream::tests::pair;
+    use crate::net::wait::Alone;
+    use std::io::{Read, Write};
+
+    #[test]
+    fn answers_to_pipelined_commands_leave_in_one_piece_and_in_order() {
+        let (stream, mut client) = pair();
+        let alone = Alone::new().unwrap();
+        let soon = || now() + 5000;
+        let mut wire = Wire::new(stream, &alone);
+        client.write_all(b"NOOP\r\nSTAT\r\nQU").unwrap();
+        client.shutdown(std::net::Shutdown::Write).unwrap();
+        let mut seen = Vec::new();
+        while wire.next(COMMAND, &soon, &soon).unwrap() == Input::Line {
+            seen.push(wire.lines.line().to_vec());
+            crate::pop3::reply::ok(&mut wire.out, seen.len());
+        }
+        assert_eq!(
+            seen,
+            [b"NOOP", b"STAT"],
+            "QUIT without its line end is no QUIT"
+        );
+        drop(wire);
+        let mut text = String::new();
+        client.read_to_string(&mut text).unwrap();
+        assert_eq!(text, "+OK 1\r\n+OK 2\r\n");
+    }
+}
