@@ -10,5 +10,6 @@ mod sys;
 
 #[macro_use]
 mod base;
+mod daemon;
 mod net;
 mod pop3;

@@ -2,6 +2,7 @@
 
 pub(crate) mod clock;
 pub(crate) mod events;
+pub(crate) mod id;
 pub(crate) mod kv;
 pub(crate) mod line;
 #[macro_use]

@@ -1,0 +1,361 @@
+//! The scoreboard: pages that all processes of a daemon share.
+//!
+//! A slot is claimed by compare-and-swap, then written by its owner only and
+//! read by all. Workers can write the pages, and a worker may have been taken
+//! over: so nothing read here is used as an index, a length or a process
+//! number unchecked.
+
+use std::io;
+use std::sync::atomic::{
+    AtomicU8, AtomicU64, Ordering::Acquire, Ordering::Relaxed, Ordering::Release,
+};
+
+use super::config::{Config, NO_ROW};
+use crate::base::vars::Key;
+use crate::sys::shm::Shared;
+
+/// Workers beyond the limit of sessions, who refuse.
+pub(crate) const BEYOND: usize = 2;
+
+/// What a slot is used for. Order matters: see [`Board::claim`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum State {
+    Free,
+    Starting,
+    Idle,
+    Busy,
+}
+
+impl State {
+    fn from(byte: u8) -> State {
+        [State::Free, State::Starting, State::Idle]
+            .get(byte as usize)
+            .copied()
+            .unwrap_or(State::Busy)
+    }
+
+    pub(crate) fn name(self) -> &'static str {
+        ["free", "starting", "idle", "busy"][self as usize]
+    }
+}
+
+/// Words of the head.
+#[derive(Clone, Copy)]
+pub(crate) enum Head {
+    /// Number of the current generation.
+    Generation,
+    /// Debug flags, one bit an area.
+    Debug,
+    /// Log lines lost.
+    Lost,
+    /// One more than the highest slot ever claimed.
+    High,
+    /// Set when somebody has told the pool that idle workers are scarce.
+    Poked,
+    /// Forks, ever.
+    Forks,
+    /// Workers that died, ever.
+    Deaths,
+    /// When a limit on sessions was last logged.
+    LimitLogged,
+}
+
+/// Numbers of a slot.
+#[derive(Clone, Copy)]
+pub(crate) enum Field {
+    Pid,
+    Generation,
+    /// When the session began, in milliseconds of the monotonic clock.
+    Since,
+    /// By when the owner will do something again; 0: nobody knows.
+    Deadline,
+    /// Sessions of this slot, ever.
+    Serial,
+    /// The serial of the session that is to end at once.
+    Kick,
+    /// The owner shall leave when it is idle.
+    Leave,
+    Count,
+}
+
+/// Texts of a slot.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Text {
+    Sid,
+    Peer,
+    User,
+    Doing,
+    Count,
+}
+
+/// Counters of a slot; a program may name as many.
+pub(crate) const COUNTERS: usize = 64;
+/// Numbers of an object: its state, its options, and what workers learn.
+pub(crate) const CELLS: usize = 32;
+/// Of these, the last ones belong to the workers.
+pub(crate) const OWN_CELLS: usize = 8;
+/// Objects at a time, in all generations together.
+const ROWS: usize = 16384;
+
+const HEAD: usize = 16;
+const LIVE: usize = 128;
+/// A text is a sequence number and 64 octets.
+const TEXT: usize = 9;
+const TEXTS: usize = Field::Count as usize;
+const COUNTS: usize = TEXTS + Text::Count as usize * TEXT;
+const SLOT: usize = COUNTS + COUNTERS;
+
+/// The pages. A copy is as good as the original.
+#[derive(Clone, Copy)]
+pub(crate) struct Board {
+    head: &'static [AtomicU64],
+    live: &'static [AtomicU64],
+    rows: &'static [AtomicU64],
+    slots: &'static [AtomicU64],
+    /// Densely packed, since every session counts them.
+    states: &'static [AtomicU8],
+}
+
+impl Board {
+    /// Pages with slots for so many sessions.
+    ///
+    /// # Errors
+    /// No memory.
+    pub(crate) fn map(sessionlimit: usize) -> io::Result<Board> {
+        let count = sessionlimit + BEYOND;
+        Ok(Board {
+            head: Shared::map(HEAD)?.get(),
+            live: Shared::map(LIVE)?.get(),
+            rows: Shared::map(ROWS * CELLS)?.get(),
+            slots: Shared::map(count * SLOT)?.get(),
+            states: Shared::map(count)?.get(),
+        })
+    }
+
+    /// A word of the head.
+    pub(crate) fn head(&self, which: Head) -> &'static AtomicU64 {
+        &self.head[which as usize]
+    }
+
+    /// A live value, as a number.
+    pub(crate) fn live(&self, key: Key) -> &'static AtomicU64 {
+        &self.live[key.0.min(LIVE - 1)]
+    }
+
+    /// The numbers of an object.
+    pub(crate) fn row(&self, row: usize) -> &'static [AtomicU64] {
+        let row = if row < ROWS { row } else { ROWS - 1 };
+        &self.rows[row * CELLS..][..CELLS]
+    }
+
+    /// Gives rows to the objects that have none; those in `used` are taken.
+    ///
+    /// # Errors
+    /// All are taken.
+    pub(crate) fn give_rows(
+        &self,
+        config: &mut Config,
+        used: &dyn Fn(usize) -> bool,
+    ) -> Result<(), String> {
+        let own: Vec<usize> = config
+            .all()
+            .map(|(_, o)| o.row)
+            .filter(|&r| r != NO_ROW)
+            .collect();
+        let mut free = (0..ROWS - 1).filter(|r| !used(*r) && !own.contains(r));
+        for (_, object) in config.all_mut().filter(|(_, o)| o.row == NO_ROW) {
+            object.row = free
+                .next()
+                .ok_or("too many objects, counting those of draining generations")?;
+            self.row(object.row)
+                .iter()
+                .for_each(|cell| cell.store(0, Relaxed));
+        }
+        Ok(())
+    }
+
+    /// Makes the live values of a configuration hold.
+    pub(crate) fn publish(&self, config: &Config) {
+        for (cell, number) in self.live.iter().zip(config.vars.numbers()) {
+            cell.store(number, Relaxed);
+        }
+        for (_, object) in config.all() {
+            let row = self.row(object.row);
+            row[0].store(object.state as u64, Relaxed);
+            let cells = &row[1..CELLS - OWN_CELLS];
+            cells
+                .iter()
+                .zip(object.keys.numbers())
+                .for_each(|(cell, number)| cell.store(number, Relaxed));
+        }
+    }
+
+    /// How many slots there are.
+    pub(crate) fn len(&self) -> usize {
+        self.states.len()
+    }
+
+    /// The slots that were ever used.
+    fn used(&self) -> usize {
+        (self.head(Head::High).load(Relaxed) as usize).min(self.len())
+    }
+
+    /// How many slots are in this state.
+    pub(crate) fn count(&self, state: State) -> usize {
+        self.states[..self.used()]
+            .iter()
+            .filter(|s| s.load(Relaxed) == state as u8)
+            .count()
+    }
+
+    pub(crate) fn state(&self, slot: usize) -> State {
+        State::from(self.states[slot].load(Acquire))
+    }
+
+    pub(crate) fn set_state(&self, slot: usize, state: State) {
+        self.states[slot].store(state as u8, Release);
+    }
+
+    /// Takes the lowest free slot, so that the counting stays short.
+    pub(crate) fn claim(&self) -> Option<usize> {
+        let taken = |slot: &AtomicU8| {
+            slot.compare_exchange(State::Free as u8, State::Starting as u8, Acquire, Relaxed)
+                .is_ok()
+        };
+        let place = self.states.iter().position(taken)?;
+        self.head(Head::High).fetch_max(place as u64 + 1, Relaxed);
+        Some(place)
+    }
+
+    /// Gives a slot back; its counters stay, since they are sums for ever.
+    pub(crate) fn free(&self, slot: usize) {
+        for field in [
+            Field::Pid,
+            Field::Generation,
+            Field::Deadline,
+            Field::Kick,
+            Field::Leave,
+        ] {
+            self.field(slot, field).store(0, Relaxed);
+        }
+        self.clear_texts(slot);
+        self.set_state(slot, State::Free);
+    }
+
+    fn words(&self, slot: usize) -> &'static [AtomicU64] {
+        &self.slots[slot * SLOT..][..SLOT]
+    }
+
+    /// A number of a slot.
+    pub(crate) fn field(&self, slot: usize, field: Field) -> &'static AtomicU64 {
+        &self.words(slot)[field as usize]
+    }
+
+    /// Adds to a counter; only the owner of the slot does that, so that no
+    /// two processes contend for a word.
+    pub(crate) fn add(&self, slot: usize, counter: usize, by: u64) {
+        if let Some(word) = self.words(slot)[COUNTS..].get(counter) {
+            word.store(word.load(Relaxed).wrapping_add(by), Relaxed);
+        }
+    }
+
+    /// The sum of a counter over all slots.
+    pub(crate) fn total(&self, counter: usize) -> u64 {
+        let words = (0..self.used()).filter_map(|slot| self.words(slot)[COUNTS..].get(counter));
+        words.fold(0, |sum, word| sum.wrapping_add(word.load(Relaxed)))
+    }
+
+    fn text_words(&self, slot: usize, text: Text) -> &'static [AtomicU64] {
+        &self.words(slot)[TEXTS + text as usize * TEXT..][..TEXT]
+    }
+
+    pub(crate) fn clear_texts(&self, slot: usize) {
+        for text in [Text::Sid, Text::Peer, Text::User, Text::Doing] {
+            self.set_text(slot, text, b"");
+        }
+    }
+
+    /// Writes a text, cut to 64 octets. The sequence number is odd meanwhile.
+    pub(crate) fn set_text(&self, slot: usize, text: Text, bytes: &[u8]) {
+        let (seq, words) = self.text_words(slot, text).split_at(1);
+        let before = seq[0].load(Relaxed) | 1;
+        seq[0].store(before, Release);
+        std::sync::atomic::fence(Release);
+        for (i, word) in words.iter().enumerate() {
+            let mut eight = [0; 8];
+            let part = bytes.get(i * 8..).unwrap_or(&[]);
+            let len = part.len().min(8);
+            eight[..len].copy_from_slice(&part[..len]);
+            word.store(u64::from_le_bytes(eight), Relaxed);
+        }
+        seq[0].store(before.wrapping_add(1), Release);
+    }
+
+    /// Reads a text; a torn one is read again, a few times at most, and
+    /// shown as `?` if its writer never comes to an end.
+    pub(crate) fn text(&self, slot: usize, text: Text) -> Vec<u8> {
+        let (seq, words) = self.text_words(slot, text).split_at(1);
+        for _ in 0..100 {
+            let before = seq[0].load(Acquire);
+            let mut bytes: Vec<u8> = words
+                .iter()
+                .flat_map(|w| w.load(Relaxed).to_le_bytes())
+                .collect();
+            std::sync::atomic::fence(Acquire);
+            if before & 1 == 0 && seq[0].load(Relaxed) == before {
+                bytes.truncate(bytes.iter().position(|&b| b == 0).unwrap_or(bytes.len()));
+                return bytes;
+            }
+        }
+        b"?".to_vec()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn slots_are_claimed_once_and_come_back() {
+        let board = Board::map(2).unwrap();
+        let claimed: Vec<_> = (0..5).map(|_| board.claim()).collect();
+        assert_eq!(claimed, [Some(0), Some(1), Some(2), Some(3), None]);
+        board.set_state(1, State::Busy);
+        assert_eq!(
+            (board.count(State::Starting), board.count(State::Busy)),
+            (3, 1)
+        );
+        board.free(2);
+        assert_eq!((board.claim(), board.count(State::Free)), (Some(2), 0));
+    }
+
+    #[test]
+    fn counters_outlive_the_owners_of_their_slot() {
+        let board = Board::map(2).unwrap();
+        let slot = board.claim().unwrap();
+        board.add(slot, 3, 5);
+        board.free(slot);
+        board.add(board.claim().unwrap(), 3, 2);
+        assert_eq!(board.total(3), 7);
+        board.add(slot, 9999, 1);
+    }
+
+    #[test]
+    fn a_text_is_read_whole_or_not_at_all() {
+        let board = Board::map(1).unwrap();
+        board.set_text(0, Text::User, &[b'u'; 100]);
+        board.set_text(0, Text::Peer, b"192.0.2.7");
+        assert_eq!(board.text(0, Text::User), [b'u'; 64]);
+        assert_eq!(board.text(0, Text::Peer), b"192.0.2.7");
+        board.text_words(0, Text::Peer)[0].fetch_or(1, Relaxed);
+        assert_eq!(board.text(0, Text::Peer), b"?", "its writer died halfway");
+    }
+
+    #[test]
+    fn a_number_out_of_the_page_leads_nowhere_dangerous() {
+        let board = Board::map(1).unwrap();
+        board.head(Head::High).store(u64::MAX, Relaxed);
+        assert_eq!(board.count(State::Free), 3);
+        let _ = (board.row(usize::MAX), board.live(Key(5000)));
+    }
+}

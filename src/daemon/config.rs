@@ -1,0 +1,425 @@
+//! A configuration: variables, and objects such as virtual servers. It is
+//! data, described by tables; the kit adds, changes, lists and prints it
+//! without knowing what it means.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+
+use crate::base::vars::{Var, Vars};
+use crate::base::words::quote;
+use crate::daemon::service::Tables;
+use crate::daemon::vars::COMMON;
+use crate::net::listen::Proto;
+
+/// One kind of object.
+pub(crate) struct Kind {
+    /// The control word.
+    pub(crate) name: &'static str,
+    /// What stands behind the id: holes of [`crate::base::verbs`].
+    pub(crate) holes: &'static str,
+    /// Its options.
+    pub(crate) keys: &'static [Var],
+    /// Words that switch its state; the first is how it begins. None: it has no switch.
+    pub(crate) states: &'static [&'static str],
+    /// Does it listen at its first hole?
+    pub(crate) listens: Option<Proto>,
+    /// Does the order matter? Then there is a word to change it.
+    pub(crate) ordered: bool,
+    /// Can it be loaded anew?
+    pub(crate) reloads: bool,
+    pub(crate) help: &'static str,
+}
+
+/// No row of the shared page has been given.
+pub(crate) const NO_ROW: usize = usize::MAX;
+
+/// One object.
+#[derive(Clone, Debug)]
+pub(crate) struct Object {
+    pub(crate) id: String,
+    /// What filled the holes behind the id.
+    pub(crate) words: Vec<String>,
+    pub(crate) keys: Vars,
+    /// Place in [`Kind::states`].
+    pub(crate) state: usize,
+    /// Its row of live values in the shared page.
+    pub(crate) row: usize,
+    /// Counts up when it is to be loaded anew.
+    reloads: u64,
+}
+
+impl Object {
+    /// Does `other` differ in nothing but live values?
+    fn same_but_live(&self, other: &Object) -> bool {
+        self.id == other.id
+            && self.words == other.words
+            && self.reloads == other.reloads
+            && self.row == other.row
+            && self.keys.same_but_live(&other.keys)
+    }
+}
+
+/// Addresses of names, found by the pool that first loaded them.
+pub(crate) type Resolved = BTreeMap<String, Vec<SocketAddr>>;
+
+/// All that an administrator has said.
+#[derive(Clone)]
+pub(crate) struct Config {
+    pub(crate) tables: &'static Tables,
+    pub(crate) vars: Vars,
+    /// One list a kind, in the order of [`Tables::kinds`].
+    objects: Vec<Vec<Object>>,
+    pub(crate) resolved: Resolved,
+    reloads: u64,
+}
+
+/// More objects of a kind than this are refused: their rows are shared memory.
+pub(crate) const MOST_OBJECTS: usize = 4096;
+
+impl Config {
+    /// Defaults and no objects.
+    pub(crate) fn new(tables: &'static Tables) -> Config {
+        Config {
+            tables,
+            vars: Vars::new([COMMON, tables.vars]),
+            objects: tables.kinds.iter().map(|_| Vec::new()).collect(),
+            resolved: Resolved::new(),
+            reloads: 0,
+        }
+    }
+
+    /// The objects of kind number `kind`, in order.
+    pub(crate) fn objects(&self, kind: usize) -> &[Object] {
+        &self.objects[kind]
+    }
+
+    /// All objects with the number of their kind.
+    pub(crate) fn all_mut(&mut self) -> impl Iterator<Item = (usize, &mut Object)> {
+        let kinds = self.objects.iter_mut().enumerate();
+        kinds.flat_map(|(kind, list)| list.iter_mut().map(move |object| (kind, object)))
+    }
+
+    /// All objects with the number of their kind.
+    pub(crate) fn all(&self) -> impl Iterator<Item = (usize, &Object)> {
+        let kinds = self.objects.iter().enumerate();
+        kinds.flat_map(|(kind, list)| list.iter().map(move |object| (kind, object)))
+    }
+
+    /// The object called `id`.
+    pub(crate) fn find(&self, kind: usize, id: &str) -> Option<&Object> {
+        self.objects[kind].iter().find(|o| o.id == id)
+    }
+
+    fn place(&self, kind: usize, id: &str) -> Result<usize, String> {
+        let list = &self.objects[kind];
+        list.iter().position(|o| o.id == id).ok_or_else(|| {
+            let name = self.tables.kinds[kind].name;
+            let ids: Vec<_> = list.iter().take(20).map(|o| o.id.as_str()).collect();
+            format!(
+                "there is no {name} {}; there are: {}",
+                quote(id),
+                ids.join(" ")
+            )
+        })
+    }
+
+    /// Adds an object; `words` begin with its id.
+    ///
+    /// # Errors
+    /// The id is taken, there are too many, or an option is wrong.
+    pub(crate) fn add(
+        &mut self,
+        kind: usize,
+        words: &[String],
+        keys: &[(String, String)],
+    ) -> Result<(), String> {
+        let row = &self.tables.kinds[kind];
+        let (id, words) = words.split_first().ok_or("an id is missing")?;
+        if self.find(kind, id).is_some() {
+            return Err(format!("{} {} exists already", row.name, quote(id)));
+        }
+        if self.objects[kind].len() >= MOST_OBJECTS {
+            return Err(format!("there are {MOST_OBJECTS} {}s already", row.name));
+        }
+        let mut object = Object {
+            id: id.clone(),
+            words: words.to_vec(),
+            keys: Vars::new([row.keys, &[]]),
+            state: 0,
+            row: NO_ROW,
+            reloads: 0,
+        };
+        for (key, value) in keys {
+            object.keys.set(key, value)?;
+        }
+        self.objects[kind].push(object);
+        Ok(())
+    }
+
+    /// Changes options of an object.
+    ///
+    /// # Errors
+    /// No such object or a wrong option; then some may have been changed, so
+    /// the caller throws the candidate away.
+    pub(crate) fn change(
+        &mut self,
+        kind: usize,
+        id: &str,
+        keys: &[(String, String)],
+    ) -> Result<(), String> {
+        let place = self.place(kind, id)?;
+        keys.iter()
+            .try_for_each(|(key, value)| self.objects[kind][place].keys.set(key, value))
+    }
+
+    /// Takes an object out.
+    ///
+    /// # Errors
+    /// There is none of that name.
+    pub(crate) fn delete(&mut self, kind: usize, id: &str) -> Result<(), String> {
+        let place = self.place(kind, id)?;
+        self.objects[kind].remove(place);
+        Ok(())
+    }
+
+    /// Switches an object, or `all` of its kind, to a state.
+    ///
+    /// # Errors
+    /// There is none of that name.
+    pub(crate) fn switch(&mut self, kind: usize, state: &str, id: &str) -> Result<(), String> {
+        let states = self.tables.kinds[kind].states;
+        let state = states.iter().position(|s| *s == state).unwrap_or(0);
+        if id == "all" && self.find(kind, id).is_none() {
+            self.objects[kind].iter_mut().for_each(|o| o.state = state);
+            return Ok(());
+        }
+        let place = self.place(kind, id)?;
+        self.objects[kind][place].state = state;
+        Ok(())
+    }
+
+    /// Brings the objects of a kind into an order; it must name all of them.
+    ///
+    /// # Errors
+    /// Which name is wrong or missing.
+    pub(crate) fn order(&mut self, kind: usize, ids: &[String]) -> Result<(), String> {
+        let mut places = Vec::new();
+        for id in ids {
+            let place = self.place(kind, id)?;
+            if places.contains(&place) {
+                return Err(format!("{} stands there twice", quote(id)));
+            }
+            places.push(place);
+        }
+        if let Some(left) = (0..self.objects[kind].len()).find(|p| !places.contains(p)) {
+            return Err(format!(
+                "{} is missing in the order",
+                quote(&self.objects[kind][left].id)
+            ));
+        }
+        self.objects[kind] = places
+            .iter()
+            .map(|&p| self.objects[kind][p].clone())
+            .collect();
+        Ok(())
+    }
+
+    /// Marks one object, or all of a kind, to be loaded anew.
+    ///
+    /// # Errors
+    /// There is none of that name.
+    pub(crate) fn reload(&mut self, kind: usize, id: Option<&str>) -> Result<(), String> {
+        let only = id.map(|id| self.place(kind, id)).transpose()?;
+        for (place, object) in self.objects[kind].iter_mut().enumerate() {
+            object.reloads += u64::from(only.is_none_or(|p| p == place));
+        }
+        self.reloads += 1;
+        Ok(())
+    }
+
+    /// Everything is to be loaded anew.
+    pub(crate) fn reload_all(&mut self) {
+        self.reloads += 1;
+    }
+
+    /// Can `other` take this one's place without a new generation?
+    pub(crate) fn same_but_live(&self, other: &Config) -> bool {
+        self.reloads == other.reloads
+            && self.vars.same_but_live(&other.vars)
+            && self.objects.iter().zip(&other.objects).all(|(a, b)| {
+                a.len() == b.len() && a.iter().zip(b).all(|(a, b)| a.same_but_live(b))
+            })
+    }
+
+    /// The control words that rebuild this configuration from nothing.
+    pub(crate) fn print(&self) -> Vec<String> {
+        let mut lines: Vec<_> = self
+            .vars
+            .changed()
+            .map(|(name, value)| format!("set {name} {}", quote(value)))
+            .collect();
+        for (kind, object) in self.all() {
+            let row = &self.tables.kinds[kind];
+            let mut line = format!("{} add {}", row.name, object.id);
+            object
+                .words
+                .iter()
+                .for_each(|word| line.push_str(&format!(" {}", quote(word))));
+            for (key, value) in object.keys.changed() {
+                line.push_str(&format!(" {}", quote(&format!("{key}={value}"))));
+            }
+            lines.push(line);
+            if object.state > 0 {
+                lines.push(format!(
+                    "{} {} {}",
+                    row.name, row.states[object.state], object.id
+                ));
+            }
+        }
+        lines
+    }
+
+    /// Every `HOST:PORT` that stands in a hole or an option.
+    pub(crate) fn hosts(&self) -> impl Iterator<Item = &str> {
+        let option = |(var, text): &(&Var, &str)| {
+            matches!(var.kind, crate::base::vars::Kind::Host) && !text.is_empty()
+        };
+        self.all().flat_map(move |(kind, object)| {
+            let hole = self.tables.kinds[kind]
+                .holes
+                .starts_with("HOST:PORT")
+                .then(|| object.words[0].as_str());
+            hole.into_iter()
+                .chain(object.keys.iter().filter(option).map(|(_, text)| text))
+        })
+    }
+
+    /// The addresses of a `HOST:PORT`; none if it could not be resolved.
+    pub(crate) fn addresses(&self, host: &str) -> &[SocketAddr] {
+        self.resolved.get(host).map_or(&[], Vec::as_slice)
+    }
+
+    /// What a listener of this configuration is for: kind and place of each
+    /// object that listens, with its address.
+    pub(crate) fn doors(&self) -> impl Iterator<Item = (usize, &Object, Proto, SocketAddr)> {
+        self.all().filter_map(|(kind, object)| {
+            let proto = self.tables.kinds[kind].listens?;
+            Some((kind, object, proto, object.words.first()?.parse().ok()?))
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::vars::vars;
+
+    vars! { KEYS from 0;
+        NAMESPACE "namespace" Fixed Id, "default", "a namespace";
+        LIMIT "maxsession" Live Int(0, 100), "0", "a limit";
+        PEER "peer" Fixed Host, "", "a host";
+    }
+
+    static KINDS: &[Kind] = &[Kind {
+        name: "vserv",
+        holes: "ADDR:PORT",
+        keys: KEYS,
+        states: &["enable", "disable"],
+        listens: Some(Proto::Tcp),
+        ordered: true,
+        reloads: true,
+        help: "",
+    }];
+    static TABLES: Tables = Tables {
+        name: "test",
+        vars: &[],
+        kinds: KINDS,
+        counters: &[],
+    };
+
+    fn words(text: &str) -> Vec<String> {
+        text.split(' ').map(String::from).collect()
+    }
+
+    fn sample() -> Config {
+        let mut config = Config::new(&TABLES);
+        config
+            .add(
+                0,
+                &words("a 127.0.0.1:0"),
+                &[("namespace".into(), "x".into())],
+            )
+            .unwrap();
+        config
+            .add(0, &words("b 127.0.0.1:0"), &[("peer".into(), "h:1".into())])
+            .unwrap();
+        config.switch(0, "disable", "b").unwrap();
+        config.vars.set("user", "mail").unwrap();
+        config
+    }
+
+    #[test]
+    fn what_is_printed_rebuilds_it() {
+        let text = sample().print();
+        let wanted = [
+            "set user mail",
+            "vserv add a 127.0.0.1:0 namespace=x",
+            "vserv add b 127.0.0.1:0 peer=h:1",
+            "vserv disable b",
+        ];
+        assert_eq!(text, wanted);
+        assert_eq!(sample().hosts().collect::<Vec<_>>(), ["h:1"]);
+        assert_eq!(
+            (
+                sample().find(0, "a").unwrap().keys.text(NAMESPACE),
+                sample().doors().count()
+            ),
+            ("x", 2)
+        );
+    }
+
+    #[test]
+    fn only_what_is_not_live_makes_a_new_generation() {
+        let old = sample();
+        let mut new = old.clone();
+        new.change(0, "a", &[("maxsession".into(), "5".into())])
+            .unwrap();
+        new.switch(0, "disable", "all").unwrap();
+        new.vars.set("idletimeout", "11m").unwrap();
+        assert!(old.same_but_live(&new));
+        assert_eq!(new.objects(0)[0].keys.number(LIMIT), 5);
+        for change in [
+            |c: &mut Config| c.change(0, "a", &[("namespace".into(), "y".into())]),
+            |c: &mut Config| c.delete(0, "a"),
+            |c: &mut Config| c.order(0, &words("b a")),
+            |c: &mut Config| c.reload(0, Some("a")),
+            |c: &mut Config| c.vars.set("backlog", "9"),
+        ] {
+            let mut new = old.clone();
+            change(&mut new).unwrap();
+            assert!(!old.same_but_live(&new));
+        }
+    }
+
+    #[test]
+    fn errors_name_what_is_wrong() {
+        let mut config = sample();
+        assert_eq!(
+            config.delete(0, "c").unwrap_err(),
+            "there is no vserv c; there are: a b"
+        );
+        assert_eq!(
+            config.add(0, &words("a 127.0.0.1:1"), &[]).unwrap_err(),
+            "vserv a exists already"
+        );
+        assert_eq!(
+            config.order(0, &words("a")).unwrap_err(),
+            "b is missing in the order"
+        );
+        assert_eq!(
+            config.order(0, &words("a a")).unwrap_err(),
+            "a stands there twice"
+        );
+        let _ = PEER;
+    }
+}

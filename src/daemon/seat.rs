@@ -1,0 +1,171 @@
+//! A worker's place: its slot, its signals, the live values it looks at.
+
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd};
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering::Relaxed;
+
+use nix::sys::signal::Signal;
+
+use super::board::{Board, Field, Head, State, Text};
+use super::signals::{LOOK, Signals};
+use crate::base::clock::{Ms, NEVER, now};
+use crate::base::vars::Key;
+use crate::net::wait::{Stop, Watch};
+
+/// What a worker holds while it lives.
+pub(crate) struct Seat {
+    board: Board,
+    slot: usize,
+    program: &'static str,
+    pid: i32,
+    signals: Signals,
+    ended: std::cell::Cell<bool>,
+}
+
+impl Seat {
+    /// Sits down in a claimed slot. Called in the worker, before it lets
+    /// signals in.
+    ///
+    /// # Errors
+    /// No descriptors left.
+    pub(crate) fn take(board: Board, slot: usize, program: &'static str) -> io::Result<Seat> {
+        let signals = Signals::listen(&[LOOK, Signal::SIGTERM, Signal::SIGINT])?;
+        let pid = crate::sys::proc::pid();
+        Ok(Seat {
+            board,
+            slot,
+            program,
+            pid,
+            signals,
+            ended: false.into(),
+        })
+    }
+
+    /// A live value: seconds, 0 or 1, or the place in a list of words.
+    pub(crate) fn var(&self, key: Key) -> u64 {
+        self.board.live(key).load(Relaxed)
+    }
+
+    /// So long after now as the interval `key` says.
+    pub(crate) fn after(&self, key: Key) -> Ms {
+        now() + self.var(key) * 1000
+    }
+
+    /// The state of an object: a place in its kind's list of states.
+    pub(crate) fn object_state(&self, row: usize) -> u64 {
+        self.board.row(row)[0].load(Relaxed)
+    }
+
+    /// An option of an object, as it is now.
+    pub(crate) fn object_var(&self, row: usize, key: Key) -> u64 {
+        self.board
+            .row(row)
+            .get(1 + key.0)
+            .map_or(0, |cell| cell.load(Relaxed))
+    }
+
+    /// What workers have learnt of an object: cell 0 to 7 of their own.
+    pub(crate) fn object_cell(&self, row: usize, cell: usize) -> &'static AtomicU64 {
+        let own = super::board::CELLS - super::board::OWN_CELLS;
+        &self.board.row(row)[own + cell % super::board::OWN_CELLS]
+    }
+
+    /// Adds to a counter of the program.
+    pub(crate) fn count(&self, counter: usize, by: u64) {
+        self.board.add(self.slot, counter, by);
+    }
+
+    /// Own process number.
+    pub(crate) fn pid(&self) -> i32 {
+        self.pid
+    }
+
+    /// How many sessions this slot has had; unlike in every session of a process.
+    pub(crate) fn serial(&self) -> u64 {
+        self.board.field(self.slot, Field::Serial).load(Relaxed)
+    }
+
+    /// Shows something about the session in lists and in ps.
+    pub(crate) fn show(&self, text: Text, bytes: &[u8]) {
+        self.board.set_text(self.slot, text, bytes);
+        if text != Text::Sid {
+            self.retitle();
+        }
+    }
+
+    fn retitle(&self) {
+        let mut title = format!("{}: worker", self.program).into_bytes();
+        for text in [Text::Peer, Text::User, Text::Doing] {
+            let bytes = self.board.text(self.slot, text);
+            if !bytes.is_empty() {
+                title.push(b' ');
+                title.extend_from_slice(&bytes);
+            }
+        }
+        crate::sys::title::set(&title);
+    }
+
+    /// A call begins that cannot be called off: whoever is not back by
+    /// `until` is killed.
+    pub(crate) fn guard(&self, until: Ms) {
+        self.field(Field::Deadline).store(until, Relaxed);
+    }
+
+    pub(crate) fn board(&self) -> Board {
+        self.board
+    }
+
+    pub(crate) fn slot(&self) -> usize {
+        self.slot
+    }
+
+    pub(crate) fn field(&self, field: Field) -> &'static AtomicU64 {
+        self.board.field(self.slot, field)
+    }
+
+    /// A session begins; from here on it is counted. Returns how many there are.
+    pub(crate) fn begin(&self) -> usize {
+        self.field(Field::Serial).fetch_add(1, Relaxed);
+        self.field(Field::Since).store(now(), Relaxed);
+        self.board.set_state(self.slot, State::Busy);
+        self.board.count(State::Busy)
+    }
+
+    /// The session is over.
+    pub(crate) fn end(&self) {
+        self.field(Field::Deadline).store(NEVER, Relaxed);
+        self.board.clear_texts(self.slot);
+        self.board.set_state(self.slot, State::Idle);
+        self.retitle();
+    }
+
+    /// Shall we leave as soon as we are idle?
+    pub(crate) fn must_leave(&self, generation: u64) -> bool {
+        self.ended.get()
+            || self.field(Field::Leave).load(Relaxed) != 0
+            || self.board.head(Head::Generation).load(Relaxed) != generation
+    }
+}
+
+impl Watch for Seat {
+    fn wake_fd(&self) -> BorrowedFd<'_> {
+        self.signals.as_fd()
+    }
+
+    fn woken(&self) -> Option<Stop> {
+        self.signals.drain();
+        if self.signals.take(Signal::SIGTERM) | self.signals.take(Signal::SIGINT) {
+            self.ended.set(true);
+        }
+        if self.ended.get() {
+            return Some(Stop::Shutdown);
+        }
+        let kick = self.field(Field::Kick).load(Relaxed);
+        (kick != 0 && kick == self.serial()).then_some(Stop::Kicked)
+    }
+
+    fn waiting(&self, until: Ms) {
+        self.field(Field::Deadline).store(until, Relaxed);
+    }
+}

@@ -1,0 +1,98 @@
+//! The only door between the kit and a program.
+
+use std::net::{SocketAddr, UdpSocket};
+
+use super::config::{Config, Kind};
+use super::seat::Seat;
+use crate::base::vars::Var;
+use crate::net::stream::Stream;
+
+/// What a program is, as data.
+pub(crate) struct Tables {
+    /// Its name: in ps, in logs, in the names of its files.
+    pub(crate) name: &'static str,
+    /// Its variables; their keys begin at [`crate::daemon::vars::COUNT`].
+    pub(crate) vars: &'static [Var],
+    /// Its objects.
+    pub(crate) kinds: &'static [Kind],
+    /// Its counters, by the place in which [`Seat::count`] counts them.
+    pub(crate) counters: &'static [&'static str],
+}
+
+/// What a process is; its name in ps.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Role {
+    Master,
+    Pool,
+    Worker,
+}
+
+impl Role {
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Role::Master => "master",
+            Role::Pool => "pool",
+            Role::Worker => "worker",
+        }
+    }
+}
+
+/// Something to do.
+pub(crate) enum Work<'a> {
+    /// A connection that came in through a door.
+    Stream(Stream),
+    /// A datagram of at most 513 octets: one more than any that is right.
+    Datagram {
+        socket: &'a UdpSocket,
+        bytes: &'a [u8],
+    },
+}
+
+/// Where work came from.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Origin {
+    /// The client.
+    pub(crate) peer: SocketAddr,
+    /// Place of the object that listens among the objects of its kind, in
+    /// the configuration with which the pool was loaded.
+    pub(crate) door: usize,
+}
+
+/// A program as the kit sees it. All but `check` run in the pool or in a
+/// worker. Errors are sentences for the administrator.
+pub(crate) trait Service: Sized {
+    /// What the program is.
+    const TABLES: &'static Tables;
+
+    /// Looks over a candidate as a whole, without acting: `-n` calls it too.
+    ///
+    /// # Errors
+    /// What does not fit together, and what would be right.
+    fn check(config: &Config) -> Result<(), String>;
+
+    /// PRIVILEGED. In the pool, before it gives up its rights: what was read
+    /// with them is parsed here.
+    ///
+    /// # Errors
+    /// Why this configuration cannot be served.
+    fn before_drop(config: &Config) -> Result<Self, String>;
+
+    /// In the pool, without rights: modules, warm-up. Names are resolved.
+    ///
+    /// # Errors
+    /// Why this configuration cannot be served.
+    fn after_drop(&mut self, config: &Config) -> Result<(), String>;
+
+    /// In a worker: open anew what must not be shared.
+    ///
+    /// # Errors
+    /// Why this worker cannot serve.
+    fn after_fork(&mut self) -> Result<(), String>;
+
+    /// In a worker: one session or one datagram, from begin to end.
+    fn serve(&mut self, work: Work<'_>, origin: Origin, seat: &Seat);
+
+    /// In a worker beyond the limit: says that `limit` is reached, and goes;
+    /// must not wait.
+    fn refuse(&mut self, stream: Stream, origin: Origin, limit: &str);
+}

@@ -1,0 +1,102 @@
+//! Signals become bytes in a pipe, and a flag each.
+//!
+//! signal-hook installs its handlers with SA_RESTART, so no system call
+//! returns because of a signal: who wants to know must poll the pipe. Pipe
+//! and registration survive a fork, so a child drops what it inherited and
+//! makes its own, while signals are still blocked.
+
+use std::io::{self, Read};
+use std::os::fd::{AsFd, BorrowedFd};
+use std::os::unix::net::UnixStream;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use nix::sys::signal::Signal;
+use signal_hook::SigId;
+use signal_hook::{flag, low_level};
+
+/// Power failure, where the system has such a signal.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+pub(crate) const POWER: Signal = Signal::SIGPWR;
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+pub(crate) const POWER: Signal = Signal::SIGUSR1;
+
+/// "Look at the page": sent to pools and workers.
+pub(crate) const LOOK: Signal = Signal::SIGUSR2;
+
+/// The signals that one process listens to.
+pub(crate) struct Signals {
+    reader: UnixStream,
+    flags: Vec<(Signal, Arc<AtomicBool>)>,
+    ids: Vec<SigId>,
+}
+
+impl Signals {
+    /// Listens to `which`.
+    ///
+    /// # Errors
+    /// No descriptors left.
+    pub(crate) fn listen(which: &[Signal]) -> io::Result<Signals> {
+        let (reader, writer) = UnixStream::pair()?;
+        reader.set_nonblocking(true)?;
+        let mut signals = Signals {
+            reader,
+            flags: Vec::new(),
+            ids: Vec::new(),
+        };
+        for &signal in which {
+            let raised = Arc::new(AtomicBool::new(false));
+            // The flag first: who is woken by the pipe must find it raised.
+            signals
+                .ids
+                .push(flag::register(signal as i32, raised.clone())?);
+            signals.ids.push(low_level::pipe::register(
+                signal as i32,
+                writer.try_clone()?,
+            )?);
+            signals.flags.push((signal, raised));
+        }
+        Ok(signals)
+    }
+
+    /// Empties the pipe. To be done before the flags are looked at.
+    pub(crate) fn drain(&self) {
+        let mut buf = [0; 64];
+        while matches!((&self.reader).read(&mut buf), Ok(n) if n == buf.len()) {}
+    }
+
+    /// Was this signal raised since the last time we asked?
+    pub(crate) fn take(&self, which: Signal) -> bool {
+        self.flags
+            .iter()
+            .any(|(signal, raised)| *signal == which && raised.swap(false, Ordering::AcqRel))
+    }
+}
+
+impl AsFd for Signals {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.reader.as_fd()
+    }
+}
+
+impl Drop for Signals {
+    fn drop(&mut self) {
+        self.ids
+            .drain(..)
+            .for_each(|id| drop(low_level::unregister(id)));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_signal_is_seen_once() {
+        let signals = Signals::listen(&[Signal::SIGWINCH]).unwrap();
+        low_level::raise(Signal::SIGWINCH as i32).unwrap();
+        signals.drain();
+        assert!(signals.take(Signal::SIGWINCH));
+        assert!(!signals.take(Signal::SIGWINCH) && !signals.take(LOOK));
+    }
+}
