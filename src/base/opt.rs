@@ -4,7 +4,7 @@
 use std::ffi::OsString;
 use std::process::ExitCode;
 
-use getopts::{Matches, Options};
+pub(crate) use getopts::{Matches, Options};
 
 use super::out::{complain, say};
 

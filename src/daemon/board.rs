@@ -179,6 +179,7 @@ impl Board {
         for (cell, number) in self.live.iter().zip(config.vars.numbers()) {
             cell.store(number, Relaxed);
         }
+        self.head(Head::Debug).store(config.debug, Relaxed);
         for (_, object) in config.all() {
             let row = self.row(object.row);
             row[0].store(object.state as u64, Relaxed);
@@ -206,6 +207,11 @@ impl Board {
             .iter()
             .filter(|s| s.load(Relaxed) == state as u8)
             .count()
+    }
+
+    /// How many slots nobody holds.
+    pub(crate) fn free_slots(&self) -> usize {
+        self.len() - self.used() + self.count(State::Free)
     }
 
     pub(crate) fn state(&self, slot: usize) -> State {

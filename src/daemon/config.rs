@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
+use crate::base::log::Area;
 use crate::base::vars::{Var, Vars};
 use crate::base::words::quote;
 use crate::daemon::service::Tables;
@@ -70,6 +71,8 @@ pub(crate) struct Config {
     /// One list a kind, in the order of [`Tables::kinds`].
     objects: Vec<Vec<Object>>,
     pub(crate) resolved: Resolved,
+    /// Debug flags, one bit an area; live.
+    pub(crate) debug: u64,
     reloads: u64,
 }
 
@@ -84,6 +87,7 @@ impl Config {
             vars: Vars::new([COMMON, tables.vars]),
             objects: tables.kinds.iter().map(|_| Vec::new()).collect(),
             resolved: Resolved::new(),
+            debug: 0,
             reloads: 0,
         }
     }
@@ -258,6 +262,11 @@ impl Config {
             .changed()
             .map(|(name, value)| format!("set {name} {}", quote(value)))
             .collect();
+        let on = Area::NAMES
+            .iter()
+            .enumerate()
+            .filter(|(bit, _)| self.debug >> bit & 1 == 1);
+        lines.extend(on.map(|(_, name)| format!("debug {name} on")));
         for (kind, object) in self.all() {
             let row = &self.tables.kinds[kind];
             let mut line = format!("{} add {}", row.name, object.id);

@@ -2,7 +2,22 @@
 
 pub(crate) mod board;
 pub(crate) mod config;
+mod control;
+mod doors;
+mod generation;
+mod list;
+mod load;
+mod master;
+mod orders;
+mod pidfile;
+mod policy;
+mod pool;
 pub(crate) mod seat;
 pub(crate) mod service;
-pub(crate) mod signals;
+mod signals;
+mod start;
 pub(crate) mod vars;
+mod words;
+mod worker;
+
+pub(crate) use start::main;

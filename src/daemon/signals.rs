@@ -79,11 +79,18 @@ impl AsFd for Signals {
     }
 }
 
+impl Signals {
+    /// Listens no more: what a child does with those of its parent.
+    pub(crate) fn forget(&mut self) {
+        for id in self.ids.drain(..) {
+            low_level::unregister(id);
+        }
+    }
+}
+
 impl Drop for Signals {
     fn drop(&mut self) {
-        self.ids
-            .drain(..)
-            .for_each(|id| drop(low_level::unregister(id)));
+        self.forget();
     }
 }
 

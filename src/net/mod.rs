@@ -3,5 +3,6 @@
 pub(crate) mod dial;
 pub(crate) mod listen;
 pub(crate) mod pump;
+pub(crate) mod ready;
 pub(crate) mod stream;
 pub(crate) mod wait;

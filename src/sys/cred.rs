@@ -1,13 +1,15 @@
 //! PRIVILEGED. Whose rights a process has, and how it gives them up for good.
 
+use std::ffi::CString;
 use std::io;
 use std::path::Path;
 
-use nix::unistd::{Gid, Group, Uid, User, setgroups};
+use nix::unistd::{Gid, Group, Uid, User, initgroups};
 
 /// Whom to become.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Identity {
+    pub(crate) name: String,
     pub(crate) uid: u32,
     pub(crate) gid: u32,
 }
@@ -37,6 +39,7 @@ pub(crate) fn identity(user: &str, group: &str) -> io::Result<Identity> {
         return Err(io::ErrorKind::InvalidInput.into());
     }
     Ok(Identity {
+        name: user.name,
         uid: user.uid.as_raw(),
         gid: gid.as_raw(),
     })
@@ -48,7 +51,7 @@ pub(crate) fn identity(user: &str, group: &str) -> io::Result<Identity> {
 /// Whatever failed; the caller must end then, since it may hold half of its rights.
 pub(crate) fn drop_to(who: &Identity) -> io::Result<()> {
     let (uid, gid) = (Uid::from_raw(who.uid), Gid::from_raw(who.gid));
-    setgroups(&[gid])?;
+    initgroups(&CString::new(who.name.as_str())?, gid)?;
     nix::unistd::setgid(gid)?;
     nix::unistd::setuid(uid)?;
     #[cfg(target_os = "linux")]

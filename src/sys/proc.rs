@@ -174,15 +174,18 @@ pub(crate) fn no_core() -> io::Result<()> {
     Ok(())
 }
 
-/// Points standard input, output and error at `/dev/null`.
-pub(crate) fn silence_stdio() -> io::Result<()> {
+/// Points standard input, output and, unless it is to be kept, standard
+/// error at `/dev/null`.
+pub(crate) fn silence_stdio(keep_stderr: bool) -> io::Result<()> {
     let null = std::fs::File::options()
         .read(true)
         .write(true)
         .open("/dev/null")?;
     nix::unistd::dup2_stdin(&null)?;
     nix::unistd::dup2_stdout(&null)?;
-    nix::unistd::dup2_stderr(&null)?;
+    if !keep_stderr {
+        nix::unistd::dup2_stderr(&null)?;
+    }
     Ok(())
 }
 

@@ -1,0 +1,119 @@
+//! What a pool does before it says "ready", and how it says so.
+
+use std::collections::HashSet;
+use std::net::{SocketAddr, ToSocketAddrs};
+
+use super::config::{Config, Resolved};
+use super::service::Service;
+use super::vars::{GROUP, USER};
+use crate::sys::{cred, proc};
+
+/// Longest report of a pool, in octets.
+pub(crate) const LONGEST: usize = 1 << 20;
+
+/// Loads a configuration: keys with the rights we still have, all else without.
+///
+/// # Errors
+/// A sentence for the administrator.
+pub(crate) fn load<S: Service>(config: &mut Config) -> Result<S, String> {
+    let mut service = S::before_drop(config)?;
+    drop_rights(config)?;
+    resolve(config)?;
+    service.after_drop(config)?;
+    Ok(service)
+}
+
+fn drop_rights(config: &Config) -> Result<(), String> {
+    if cred::is_root() {
+        let (user, group) = (config.vars.text(USER), config.vars.text(GROUP));
+        let who = cred::identity(user, group)
+            .map_err(|why| format!("cannot become user {user}, group {group:?}: {why}; set user or -u names who to become"))?;
+        cred::drop_to(&who).map_err(|why| format!("cannot become user {user}: {why}"))?;
+    }
+    proc::no_core().map_err(|why| format!("cannot forbid core files: {why}"))
+}
+
+/// Finds the addresses of every host that is not known yet.
+fn resolve(config: &mut Config) -> Result<(), String> {
+    let hosts: HashSet<String> = config.hosts().map(String::from).collect();
+    let mut known = Resolved::new();
+    for host in hosts {
+        let addresses = match config.resolved.remove(&host) {
+            Some(addresses) => addresses,
+            None => host
+                .to_socket_addrs()
+                .map_err(|why| format!("cannot resolve {host}: {why}"))?
+                .take(16)
+                .collect(),
+        };
+        known.insert(host, addresses);
+    }
+    config.resolved = known;
+    Ok(())
+}
+
+/// What a pool tells the master when all is loaded: the addresses it found,
+/// so that a pool which takes its place later needs no DNS.
+pub(crate) fn ready(config: &Config) -> String {
+    let mut text = String::new();
+    for (host, addresses) in &config.resolved {
+        let list: Vec<_> = addresses.iter().map(SocketAddr::to_string).collect();
+        text.push_str(&format!("{host}={}\n", list.join(",")));
+    }
+    text.push_str("ready\n");
+    text
+}
+
+/// What it tells when something failed: one line.
+pub(crate) fn refusal(why: &str) -> String {
+    let clean: String = why
+        .chars()
+        .map(|c| if c.is_control() { ' ' } else { c })
+        .take(1000)
+        .collect();
+    format!("error {clean}\n")
+}
+
+/// What the master makes of a report; `None` if it is not complete yet.
+pub(crate) fn report(bytes: &[u8]) -> Option<Result<Resolved, String>> {
+    let text = String::from_utf8_lossy(bytes);
+    let mut found = Resolved::new();
+    for line in text.split_inclusive('\n') {
+        let line = line.strip_suffix('\n')?;
+        if line == "ready" {
+            return Some(Ok(found));
+        }
+        if let Some(why) = line.strip_prefix("error ") {
+            return Some(Err(why.into()));
+        }
+        let Some((host, list)) = line.split_once('=') else {
+            return Some(Err("the pool sent nonsense".into()));
+        };
+        found.insert(
+            host.into(),
+            list.split(',')
+                .filter_map(|a| a.parse().ok())
+                .take(16)
+                .collect(),
+        );
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_report_is_understood_when_it_is_whole() {
+        let whole = b"a.example:110=192.0.2.1:110,[2001:db8::1]:110\nready\n";
+        let found = report(whole).unwrap().unwrap();
+        assert_eq!(found["a.example:110"].len(), 2);
+        assert!((0..whole.len()).all(|n| report(&whole[..n]).is_none()));
+        assert_eq!(
+            report(refusal("no\nsuch file").as_bytes()),
+            Some(Err("no such file".into()))
+        );
+        assert!(report(b"\xff\n").unwrap().is_err());
+    }
+}

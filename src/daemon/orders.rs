@@ -1,0 +1,246 @@
+//! PRIVILEGED. What the master does at a control word.
+
+use std::sync::atomic::Ordering::Relaxed;
+
+use super::board::{Field, Head};
+use super::config::Config;
+use super::control::{Answer, Batch};
+use super::generation::Cause;
+use super::list;
+use super::master::Master;
+use super::service::Service;
+use super::signals::LOOK;
+use super::words::{self, Act};
+use crate::base::kv::Row;
+use crate::base::log::Area;
+use crate::base::verbs::{Args, look_up};
+use crate::base::words::quote;
+use crate::sys::proc::{in_session, kill};
+
+impl<S: Service> Master<S> {
+    /// Hears and obeys everybody who has connected.
+    pub(super) fn hear_clients(&mut self) {
+        let heard = self.control.as_mut().map(|c| c.work()).unwrap_or_default();
+        for (id, line) in heard {
+            let answer = match line {
+                Ok(words) if words.is_empty() => Answer::Ok(String::new()),
+                Ok(words) => self.obey(id, &words),
+                Err(why) => Answer::Err(why),
+            };
+            if let Some(client) = self.control.as_mut().and_then(|c| c.client(id)) {
+                client.say(&answer);
+            }
+        }
+        if let Some(control) = &mut self.control {
+            control.flush();
+        }
+    }
+
+    fn obey(&mut self, id: u64, words: &[String]) -> Answer {
+        let (act, args) = match look_up(&self.verbs, words) {
+            Ok((verb, args)) => (verb.act, args),
+            Err(why) => {
+                self.spoil(id);
+                return Answer::Err(why);
+            }
+        };
+        if act.changes() || matches!(act, Act::Commit | Act::Shutdown | Act::SessionKick) {
+            event!(CONTROL, "-", words = words.join(" "));
+        }
+        match act {
+            Act::Begin | Act::Commit | Act::Abort => self.batch(id, act),
+            _ if act.changes() => self.change(id, act, args, words),
+            _ => self.ask(act, &args),
+        }
+    }
+
+    fn client_batch(&mut self, id: u64) -> Option<&mut Option<Batch>> {
+        Some(&mut self.control.as_mut()?.client(id)?.batch)
+    }
+
+    /// A wrong word inside a batch: the batch can only be aborted.
+    fn spoil(&mut self, id: u64) {
+        if let Some(Some(batch)) = self.client_batch(id) {
+            batch.failed = true;
+        }
+    }
+
+    fn batch(&mut self, id: u64, act: Act) -> Answer {
+        let (config, edition) = (self.config.clone(), self.edition);
+        let Some(batch) = self.client_batch(id) else {
+            return Answer::Err("gone".into());
+        };
+        match act {
+            Act::Begin if batch.is_some() => {
+                Answer::Err("a batch has begun already; commit or abort it".into())
+            }
+            Act::Begin => {
+                *batch = Some(Batch {
+                    config,
+                    lines: Vec::new(),
+                    failed: false,
+                    edition,
+                });
+                Answer::Ok("a batch begins; commit makes it hold".into())
+            }
+            _ => match batch.take() {
+                None => Answer::Err("no batch has begun; right would be: begin".into()),
+                Some(_) if act == Act::Abort => Answer::Ok("the batch is forgotten".into()),
+                Some(batch) if batch.failed => {
+                    Answer::Err("a word of the batch was wrong; nothing has changed".into())
+                }
+                Some(batch) => self.commit(id, batch),
+            },
+        }
+    }
+
+    /// Somebody else may have changed the configuration meanwhile; then the
+    /// words are applied again, to what is current now.
+    fn commit(&mut self, id: u64, batch: Batch) -> Answer {
+        if batch.edition == self.edition {
+            return self.replace(id, batch.config);
+        }
+        let mut config = self.config.clone();
+        for line in &batch.lines {
+            let result = look_up(&self.verbs, line)
+                .and_then(|(verb, args)| words::apply(&mut config, verb.act, &args));
+            if let Err(why) = result {
+                return Answer::Err(format!(
+                    "the configuration has changed meanwhile; {}: {why}",
+                    line.join(" ")
+                ));
+            }
+        }
+        self.replace(id, config)
+    }
+
+    fn change(&mut self, id: u64, act: Act, args: Args, line: &[String]) -> Answer {
+        let current = self.config.clone();
+        let Some(batch) = self.client_batch(id) else {
+            return Answer::Err("gone".into());
+        };
+        let mut config = batch.as_ref().map_or(current, |batch| batch.config.clone());
+        let result = words::apply(&mut config, act, &args);
+        match (batch, result) {
+            (Some(batch), Err(why)) => {
+                batch.failed = true;
+                Answer::Err(why)
+            }
+            (Some(batch), Ok(())) => {
+                batch.config = config;
+                batch.lines.push(line.to_vec());
+                Answer::Ok("noted".into())
+            }
+            (None, Err(why)) => Answer::Err(why),
+            (None, Ok(())) => self.replace(id, config),
+        }
+    }
+
+    /// Makes `config` current: at once if it differs in live values only,
+    /// else after a trial.
+    fn replace(&mut self, id: u64, mut config: Config) -> Answer {
+        if self.trial.is_some() {
+            return Answer::Err("busy: another change is being tried".into());
+        }
+        if let Err(why) = super::master::check::<S>(&config) {
+            return Answer::Err(why);
+        }
+        if self.config.same_but_live(&config) {
+            self.board.publish(&config);
+            self.config = config;
+            self.edition += 1;
+            let pools = self.current.iter().chain(&self.old);
+            pools.for_each(|pool| pool.signal(LOOK));
+            return Answer::Ok("done".into());
+        }
+        config.resolved.clear();
+        match self.attempt(config, Cause::Client(id)) {
+            Ok(()) => Answer::Later,
+            Err(why) => Answer::Err(why),
+        }
+    }
+
+    fn ask(&mut self, act: Act, args: &Args) -> Answer {
+        let tables = S::TABLES;
+        let word = args.words.first().map(String::as_str);
+        let listed = |lines: Vec<String>| Answer::List(format!("{} lines", lines.len()), lines);
+        match act {
+            Act::Show => self.show(word),
+            Act::Help => listed(words::help(tables, &self.config, &self.verbs, &args.words)),
+            Act::Config => listed(self.config.print()),
+            Act::Version => Answer::Ok(format!("{} {}", tables.name, env!("CARGO_PKG_VERSION"))),
+            Act::DebugList => listed(self.debug_flags()),
+            Act::List(kind) => listed(list::objects(&self.config, kind, &self.doors)),
+            Act::SessionList => match list::sessions(&self.board, &args.keys) {
+                Ok(lines) => listed(lines),
+                Err(why) => Answer::Err(why),
+            },
+            Act::SessionKick => self.kick(word.unwrap_or("")),
+            Act::CounterList => listed(list::counters(&self.board, tables.counters, &self.base)),
+            Act::CounterReset => {
+                self.base = (0..tables.counters.len())
+                    .map(|n| self.board.total(n))
+                    .collect();
+                Answer::Ok("done".into())
+            }
+            Act::Shutdown => {
+                self.shut_down(word.unwrap_or("all"));
+                Answer::Ok("as you say".into())
+            }
+            _ => Answer::Err("this word cannot be obeyed here".into()),
+        }
+    }
+
+    fn show(&self, name: Option<&str>) -> Answer {
+        let rows = |wanted: Option<&str>| -> Vec<String> {
+            let vars = self
+                .config
+                .vars
+                .iter()
+                .filter(|(var, _)| wanted.is_none_or(|name| var.name == name));
+            vars.map(|(var, value)| list::variable(var, value))
+                .collect()
+        };
+        let lines = rows(name);
+        match name {
+            Some(name) if lines.is_empty() => {
+                let names: Vec<_> = self.config.vars.iter().map(|(var, _)| var.name).collect();
+                Answer::Err(format!(
+                    "unknown variable {}; there are: {}",
+                    quote(name),
+                    names.join(" ")
+                ))
+            }
+            _ => Answer::List(format!("{} lines", lines.len()), lines),
+        }
+    }
+
+    fn debug_flags(&self) -> Vec<String> {
+        let flags = self.board.head(Head::Debug).load(Relaxed);
+        let show = |(bit, name): (usize, &&str)| {
+            let mut row = Row::default();
+            row.kv("flag", name)
+                .kv("state", &if flags >> bit & 1 == 1 { "on" } else { "off" });
+            row.text()
+        };
+        Area::NAMES.iter().enumerate().map(show).collect()
+    }
+
+    /// Ends a session at once. The number of the worker comes out of the
+    /// page, so it must belong to one of our pools.
+    fn kick(&mut self, sid: &str) -> Answer {
+        let Some(slot) = list::find_session(&self.board, sid) else {
+            return Answer::Err(format!("there is no session {}", quote(sid)));
+        };
+        let field = |f| self.board.field(slot, f).load(Relaxed);
+        let pid = i32::try_from(field(Field::Pid)).unwrap_or(0);
+        let mut pools = self.current.iter().chain(&self.old);
+        if !pools.any(|pool| in_session(pid, pool.pid)) {
+            return Answer::Err(format!("session {} is over already", quote(sid)));
+        }
+        self.board
+            .field(slot, Field::Kick)
+            .store(field(Field::Serial), Relaxed);
+        Answer::done(kill(pid, LOOK).map_err(|why| why.to_string()))
+    }
+}

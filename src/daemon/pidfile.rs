@@ -1,0 +1,71 @@
+//! PRIVILEGED. The pid file: who runs, and the lock that lets only one run.
+
+use std::fs::File;
+use std::io::{self, Read, Write};
+use std::path::{Path, PathBuf};
+
+use nix::errno::Errno;
+use nix::fcntl::{FcntlArg, fcntl};
+use nix::libc;
+
+/// Ours as long as we live: a record lock, which children do not inherit, so
+/// that sessions which outlive their master keep no new one out.
+pub(crate) struct PidFile {
+    path: PathBuf,
+    _file: File,
+}
+
+impl PidFile {
+    /// Writes `RUNDIR/NAME.pid`.
+    ///
+    /// # Errors
+    /// Who runs already, or why it cannot be written.
+    pub(crate) fn take(rundir: &Path, name: &str) -> Result<PidFile, String> {
+        let path = rundir.join(format!("{name}.pid"));
+        Self::lock(&path, name).map_err(|why| match why.kind() {
+            io::ErrorKind::AlreadyExists => why.to_string(),
+            _ => format!("{}: {why}", path.display()),
+        })
+    }
+
+    fn lock(path: &Path, name: &str) -> io::Result<PidFile> {
+        let mut file = File::options()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .open(path)?;
+        let lock = libc::flock {
+            l_type: libc::F_WRLCK as libc::c_short,
+            l_whence: libc::SEEK_SET as libc::c_short,
+            l_start: 0,
+            l_len: 0,
+            l_pid: 0,
+        };
+        match fcntl(&file, FcntlArg::F_SETLK(&lock)) {
+            Ok(_) => {}
+            Err(Errno::EAGAIN | Errno::EACCES) => {
+                let mut pid = String::new();
+                let _ = file.take(20).read_to_string(&mut pid);
+                let text = format!(
+                    "{name} is running already, as process {} ({})",
+                    pid.trim(),
+                    path.display()
+                );
+                return Err(io::Error::new(io::ErrorKind::AlreadyExists, text));
+            }
+            Err(errno) => return Err(errno.into()),
+        }
+        file.set_len(0)?;
+        file.write_all(format!("{}\n", std::process::id()).as_bytes())?;
+        Ok(PidFile {
+            path: path.into(),
+            _file: file,
+        })
+    }
+
+    /// We run no more.
+    pub(crate) fn remove(self) {
+        let _ = std::fs::remove_file(&self.path);
+    }
+}

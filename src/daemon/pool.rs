@@ -1,0 +1,374 @@
+//! One generation: loads, gives up its rights, says "ready", then forks
+//! workers, reaps them, and kills those that are stuck.
+
+use std::collections::HashMap;
+use std::io::{self, Read, Write};
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::net::UnixStream;
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+
+use nix::sys::signal::Signal;
+
+use super::board::{BEYOND, Board, Field, Head, State, Text};
+use super::config::Config;
+use super::load;
+use super::policy::{Counts, Limits, advise};
+use super::seat::Seat;
+use super::service::Service;
+use super::signals::{LOOK, POWER, Signals};
+use super::vars::{MAXSESSION, MAXSPARE, MINSPARE};
+use super::worker::Worker;
+use crate::base::clock::{Ms, NEVER, now};
+use crate::base::log;
+use crate::net::listen::Listener;
+use crate::net::ready::look;
+use crate::sys::proc::{Death, Fork, default_signals, fork, kill, leave, reap, unblock_signals};
+use crate::sys::title;
+
+/// How long a worker may be behind its own deadline, in milliseconds.
+const GRACE: Ms = 5000;
+/// Between the wish that all leave and their end.
+const PATIENCE: Ms = 3000;
+/// Pauses after a worker that died in its first session.
+const FIRST_PAUSE: Ms = 100;
+const LONGEST_PAUSE: Ms = 5000;
+/// The most forks between two looks at everything else.
+const BATCH: usize = 64;
+
+/// A door as the pool sees it: the listener and the place of its object.
+#[derive(Clone)]
+pub(crate) struct Door {
+    pub(crate) listener: Arc<Listener>,
+    pub(crate) place: usize,
+}
+
+/// What the master gives to a pool.
+pub(crate) struct Nest {
+    pub(crate) config: Config,
+    pub(crate) board: Board,
+    pub(crate) doors: Vec<Door>,
+    pub(crate) death: OwnedFd,
+    /// To the master; closed in workers.
+    pub(crate) channel: Option<UnixStream>,
+    pub(crate) generation: u64,
+}
+
+/// One worker, as its pool knows it: the page is not believed.
+struct Child {
+    slot: usize,
+    /// The slot's serial when it was born.
+    serial: u64,
+}
+
+struct Pool<S> {
+    nest: Nest,
+    service: S,
+    signals: Signals,
+    poked: OwnedFd,
+    poke: OwnedFd,
+    children: HashMap<i32, Child>,
+    /// No more forks; the pool ends when the last worker has left.
+    ending: bool,
+    /// When who is still here is killed.
+    kill_at: Ms,
+    /// No forks before.
+    not_before: Ms,
+    pause: Ms,
+}
+
+/// The life of a pool; called in the child, signals still blocked.
+pub(crate) fn run<S: Service>(nest: Nest) -> ! {
+    log::after_fork();
+    title::set(format!("{}: pool {}", S::TABLES.name, nest.generation).as_bytes());
+    let status = live::<S>(nest).unwrap_or(1);
+    leave(status)
+}
+
+fn live<S: Service>(mut nest: Nest) -> io::Result<i32> {
+    crate::sys::proc::new_session()?;
+    default_signals(&[Signal::SIGHUP, Signal::SIGQUIT, POWER])?;
+    let signals = Signals::listen(&[Signal::SIGCHLD, Signal::SIGTERM, Signal::SIGINT, LOOK])?;
+    unblock_signals()?;
+    let Some(mut channel) = nest.channel.take() else {
+        return Ok(1);
+    };
+    let service = match load::load::<S>(&mut nest.config) {
+        Ok(service) => service,
+        Err(why) => {
+            channel.write_all(load::refusal(&why).as_bytes())?;
+            return Ok(1);
+        }
+    };
+    channel.write_all(load::ready(&nest.config).as_bytes())?;
+    // The master answers when this generation is current, or hangs up.
+    if channel.read(&mut [0; 1])? == 0 {
+        return Ok(0);
+    }
+    nest.channel = Some(channel);
+    let (poked, poke) = crate::sys::proc::pipe()?;
+    for fd in [&poked, &poke] {
+        nix::fcntl::fcntl(fd, nix::fcntl::F_SETFL(nix::fcntl::OFlag::O_NONBLOCK))?;
+    }
+    Pool {
+        nest,
+        service,
+        signals,
+        poked,
+        poke,
+        children: HashMap::new(),
+        ending: false,
+        kill_at: NEVER,
+        not_before: 0,
+        pause: FIRST_PAUSE,
+    }
+    .run()
+}
+
+impl<S: Service> Pool<S> {
+    fn run(&mut self) -> io::Result<i32> {
+        let mut nap = 0;
+        loop {
+            let own = [
+                self.signals.as_fd(),
+                self.poked.as_fd(),
+                self.nest.death.as_fd(),
+            ];
+            let count = if self.ending { 2 } else { 3 };
+            let ready = look(&own[..count], nap)?;
+            if ready.contains(&0) {
+                self.signals.drain();
+            }
+            if ready.contains(&1) {
+                let _ = nix::unistd::read(&self.poked, &mut [0; 16]);
+            }
+            if ready.contains(&2) {
+                self.orphaned();
+            }
+            self.reap()?;
+            self.obey();
+            self.end_the_stuck();
+            if self.ending && self.children.is_empty() {
+                return Ok(0);
+            }
+            nap = self.tend()?;
+        }
+    }
+
+    /// The master is gone: nobody new comes in, who is here may finish.
+    fn orphaned(&mut self) {
+        event!(MASTER_GONE, "-", generation = self.nest.generation);
+        self.nest
+            .doors
+            .iter()
+            .for_each(|door| door.listener.close_for_all());
+        self.ending = true;
+    }
+
+    fn obey(&mut self) {
+        // INT goes to the workers, who get it themselves; LOOK is for the loop.
+        let _ = (
+            self.signals.take(Signal::SIGINT),
+            self.signals.take(LOOK),
+            self.signals.take(Signal::SIGCHLD),
+        );
+        if self.signals.take(Signal::SIGTERM) {
+            self.ending = true;
+            self.kill_at = now() + PATIENCE;
+        }
+        if self.nest.board.head(Head::Generation).load(Relaxed) != self.nest.generation {
+            self.ending = true;
+        }
+    }
+
+    /// Buries the dead and frees their slots.
+    fn reap(&mut self) -> io::Result<()> {
+        while let Some((pid, death)) = reap()? {
+            let Some(child) = self.children.remove(&pid) else {
+                continue;
+            };
+            let board = self.nest.board;
+            let first = board.field(child.slot, Field::Serial).load(Relaxed) <= child.serial + 1;
+            if death.clean() {
+                self.pause = FIRST_PAUSE;
+            } else {
+                self.mourn(pid, &child, death);
+                if first {
+                    self.not_before = now() + self.pause;
+                    self.pause = (self.pause * 2).min(LONGEST_PAUSE);
+                }
+            }
+            board.free(child.slot);
+        }
+        Ok(())
+    }
+
+    fn mourn(&self, pid: i32, child: &Child, death: Death) {
+        let board = self.nest.board;
+        board.head(Head::Deaths).fetch_add(1, Relaxed);
+        let text = |which| board.text(child.slot, which);
+        let (sid, user, doing) = (text(Text::Sid), text(Text::User), text(Text::Doing));
+        event!(
+            WORKER_DIED,
+            sid,
+            worker = pid,
+            why = death,
+            user = user,
+            doing = doing
+        );
+    }
+
+    /// Kills whoever is behind its deadline, and everybody when it is time.
+    fn end_the_stuck(&mut self) {
+        let (board, time) = (self.nest.board, now());
+        let too_late = self.kill_at != NEVER && time > self.kill_at;
+        for (&pid, child) in &self.children {
+            let deadline = board.field(child.slot, Field::Deadline).load(Relaxed);
+            let stuck = deadline != NEVER && time > deadline.saturating_add(GRACE);
+            if stuck {
+                let text = |which| board.text(child.slot, which);
+                let (sid, user, doing) = (text(Text::Sid), text(Text::User), text(Text::Doing));
+                event!(
+                    WORKER_STUCK,
+                    sid,
+                    worker = pid,
+                    user = user,
+                    doing = doing,
+                    late_ms = time - deadline
+                );
+            }
+            if stuck || too_late {
+                let _ = kill(pid, Signal::SIGKILL);
+                board
+                    .field(child.slot, Field::Deadline)
+                    .store(time + GRACE, Relaxed);
+            }
+        }
+    }
+
+    /// Follows the policy; returns how long to sleep, in milliseconds.
+    fn tend(&mut self) -> io::Result<u16> {
+        if self.ending {
+            return Ok(if self.kill_at == NEVER { 1000 } else { 50 });
+        }
+        let board = self.nest.board;
+        let pause = self.not_before.saturating_sub(now());
+        if pause > 0 {
+            return Ok(pause.min(1000) as u16);
+        }
+        let advice = advise(&self.counts(), &self.limits());
+        (0..advice.retire).for_each(|_| self.retire());
+        for _ in 0..advice.spawn.min(BATCH) {
+            if !self.spawn()? {
+                break;
+            }
+        }
+        if advice.spawn > 0 || !advice.starved {
+            board.head(Head::Poked).store(0, Relaxed);
+        }
+        Ok(match () {
+            () if advice.spawn > BATCH => 0,
+            () if advice.starved => 20,
+            () => 1000,
+        })
+    }
+
+    fn counts(&self) -> Counts {
+        let board = self.nest.board;
+        let busy = self
+            .children
+            .values()
+            .filter(|c| board.state(c.slot) == State::Busy)
+            .count();
+        let free = board.free_slots();
+        let mine = self.children.len();
+        Counts {
+            idle: mine - busy,
+            busy,
+            others: (board.len() - free).saturating_sub(mine),
+            free,
+        }
+    }
+
+    fn limits(&self) -> Limits {
+        let live = |key| self.nest.board.live(key).load(Relaxed) as usize;
+        let maxsession = live(MAXSESSION).min(self.nest.board.len() - BEYOND);
+        Limits {
+            minspare: live(MINSPARE),
+            maxspare: live(MAXSPARE),
+            maxsession,
+        }
+    }
+
+    /// Tells the idle worker in the highest slot to leave.
+    fn retire(&self) {
+        let board = self.nest.board;
+        let idle = |c: &&Child| {
+            board.state(c.slot) == State::Idle
+                && board.field(c.slot, Field::Leave).load(Relaxed) == 0
+        };
+        let Some(highest) = self.children.values().filter(idle).map(|c| c.slot).max() else {
+            return;
+        };
+        let Some((&pid, _)) = self.children.iter().find(|(_, c)| c.slot == highest) else {
+            return;
+        };
+        board.field(highest, Field::Leave).store(1, Relaxed);
+        let _ = kill(pid, LOOK);
+    }
+
+    /// Forks one worker. `false`: not now.
+    fn spawn(&mut self) -> io::Result<bool> {
+        let board = self.nest.board;
+        let Some(slot) = board.claim() else {
+            return Ok(false);
+        };
+        board
+            .field(slot, Field::Generation)
+            .store(self.nest.generation, Relaxed);
+        match fork() {
+            Ok(Fork::Child) => leave(self.become_worker(slot).unwrap_or(1)),
+            Ok(Fork::Parent(pid)) => {
+                board.field(slot, Field::Pid).store(pid as u64, Relaxed);
+                board.head(Head::Forks).fetch_add(1, Relaxed);
+                let serial = board.field(slot, Field::Serial).load(Relaxed);
+                self.children.insert(pid, Child { slot, serial });
+                Ok(true)
+            }
+            Err(why) => {
+                event!(FORK_FAILED, "-", why = why);
+                board.free(slot);
+                self.not_before = now() + 1000;
+                Ok(false)
+            }
+        }
+    }
+
+    /// In the child, signals still blocked: takes its own signals, lets go of
+    /// what is the pool's, and works.
+    fn become_worker(&mut self, slot: usize) -> io::Result<i32> {
+        let program = S::TABLES.name;
+        log::after_fork();
+        self.signals.forget();
+        let seat = Seat::take(self.nest.board, slot, program)?;
+        self.nest.channel = None;
+        unblock_signals()?;
+        title::set(format!("{program}: worker").as_bytes());
+        if let Err(why) = self.service.after_fork() {
+            event!(WORKER_DIED, "-", worker = seat.pid(), why = why);
+            return Ok(1);
+        }
+        self.nest.board.set_state(slot, State::Idle);
+        let worker = Worker {
+            service: &mut self.service,
+            doors: &self.nest.doors,
+            seat: &seat,
+            death: &self.nest.death,
+            poke: &self.poke,
+            generation: self.nest.generation,
+            served: 0,
+            orphan: false,
+        };
+        Ok(worker.run())
+    }
+}

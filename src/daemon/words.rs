@@ -1,0 +1,292 @@
+//! The control words: one table for start files and the control socket.
+
+use std::path::Path;
+
+use super::config::Config;
+use super::service::Tables;
+use crate::base::log::Area;
+use crate::base::vars::describe;
+use crate::base::verbs::{Args, Verb, look_up};
+use crate::base::words::split_text;
+
+/// What a word does. The first group changes a configuration and may stand
+/// in a start file or a batch; a number is the place of a kind of objects.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Act {
+    Set,
+    Debug,
+    Add(usize),
+    Change(usize),
+    Delete(usize),
+    Switch(usize),
+    Order(usize),
+    Reload(usize),
+
+    Begin,
+    Commit,
+    Abort,
+
+    Show,
+    Help,
+    Config,
+    Version,
+    DebugList,
+    List(usize),
+    SessionList,
+    SessionKick,
+    CounterList,
+    CounterReset,
+    Shutdown,
+}
+
+impl Act {
+    /// Does it change the configuration?
+    pub(crate) fn changes(self) -> bool {
+        use Act::*;
+        matches!(
+            self,
+            Set | Debug | Add(_) | Change(_) | Delete(_) | Switch(_) | Order(_) | Reload(_)
+        )
+    }
+}
+
+#[rustfmt::skip]
+static COMMON: &[(&str, Act, &str)] = &[
+    ("show [VAR]",                              Act::Show,         "shows one variable, or all of them"),
+    ("set VAR VALUE",                           Act::Set,          "sets a variable"),
+    ("help [WORD...]",                          Act::Help,         "explains the words that begin like this, their options, and variables"),
+    ("begin",                                   Act::Begin,        "begins a batch: what follows is only checked"),
+    ("commit",                                  Act::Commit,       "makes the batch hold, all of it or nothing"),
+    ("abort",                                   Act::Abort,        "forgets the batch"),
+    ("config",                                  Act::Config,       "prints the words that rebuild the running configuration"),
+    ("version",                                 Act::Version,      "says which program this is"),
+    ("debug list",                              Act::DebugList,    "lists the debug flags"),
+    ("debug FLAG on|off",                       Act::Debug,        "switches a debug flag"),
+    ("session list [KEY=VALUE...]",             Act::SessionList,  "lists sessions; all=yes: all workers; sid= user= peer= choose some"),
+    ("session kick SID",                        Act::SessionKick,  "ends a session at once"),
+    ("counter list",                            Act::CounterList,  "lists the counters"),
+    ("counter reset",                           Act::CounterReset, "lets them count from 0 again"),
+    ("shutdown all|parent|children|delayed",    Act::Shutdown,     "all: ends sessions and daemon; parent: sessions go on; children: ends sessions only; delayed: waits for sessions"),
+];
+
+/// The words of a program.
+pub(crate) fn table(tables: &Tables) -> Vec<Verb<Act>> {
+    let row = |pattern: String, act, help: String, keys| Verb {
+        pattern,
+        keys,
+        help,
+        act,
+    };
+    let mut verbs: Vec<_> = COMMON
+        .iter()
+        .map(|(pattern, act, help)| row((*pattern).into(), *act, (*help).into(), &[][..]))
+        .collect();
+    for (n, kind) in tables.kinds.iter().enumerate() {
+        let (name, options) = (
+            kind.name,
+            if kind.keys.is_empty() {
+                ""
+            } else {
+                " [KEY=VALUE...]"
+            },
+        );
+        let mut add = |pattern: String, act, help: &str, keys| {
+            verbs.push(row(pattern, act, help.into(), keys))
+        };
+        add(
+            format!("{name} add ID {}{options}", kind.holes),
+            Act::Add(n),
+            kind.help,
+            kind.keys,
+        );
+        if !options.is_empty() {
+            add(
+                format!("{name} change ID KEY=VALUE [KEY=VALUE...]"),
+                Act::Change(n),
+                "changes its options",
+                kind.keys,
+            );
+        }
+        if !kind.states.is_empty() {
+            add(
+                format!("{name} {} ID", kind.states.join("|")),
+                Act::Switch(n),
+                "switches it; ID may be all",
+                &[],
+            );
+        }
+        add(
+            format!("{name} delete ID"),
+            Act::Delete(n),
+            "takes it out",
+            &[],
+        );
+        if kind.ordered {
+            add(
+                format!("{name} order ID..."),
+                Act::Order(n),
+                "brings all of them into this order",
+                &[],
+            );
+        }
+        if kind.reloads {
+            add(
+                format!("{name} reload [ID]"),
+                Act::Reload(n),
+                "loads it, or all of them, anew",
+                &[],
+            );
+        }
+        add(format!("{name} list"), Act::List(n), "lists them", &[]);
+    }
+    verbs
+}
+
+/// Applies a word that changes the configuration.
+///
+/// # Errors
+/// What is wrong and what would be right; then `config` may be half changed
+/// and is to be thrown away.
+pub(crate) fn apply(config: &mut Config, act: Act, args: &Args) -> Result<(), String> {
+    let word = |n: usize| args.words.get(n).map_or("", String::as_str);
+    match act {
+        Act::Set => config.vars.set(word(0), word(1)),
+        Act::Debug => debug(config, word(0), word(1) == "on"),
+        Act::Add(kind) => config.add(kind, &args.words, &args.keys),
+        Act::Change(kind) => config.change(kind, word(0), &args.keys),
+        Act::Delete(kind) => config.delete(kind, word(0)),
+        Act::Switch(kind) if config.tables.kinds[kind].states.len() == 1 => {
+            config.switch(kind, "", word(0))
+        }
+        Act::Switch(kind) => config.switch(kind, word(0), word(1)),
+        Act::Order(kind) => config.order(kind, &args.words),
+        Act::Reload(kind) => config.reload(kind, args.words.first().map(String::as_str)),
+        _ => Err("this word does not change the configuration".into()),
+    }
+}
+
+fn debug(config: &mut Config, flag: &str, on: bool) -> Result<(), String> {
+    let Some(bit) = Area::NAMES.iter().position(|name| *name == flag) else {
+        return Err(format!(
+            "there is no flag {flag}; there are: {}",
+            Area::NAMES.join(" ")
+        ));
+    };
+    config.debug = config.debug & !(1 << bit) | u64::from(on) << bit;
+    Ok(())
+}
+
+/// Longest start file, in octets.
+const LONGEST_FILE: u64 = 64 << 20;
+
+/// Reads a start file into `config`.
+///
+/// # Errors
+/// Every error, each with file and line.
+pub(crate) fn read_file(
+    path: &Path,
+    verbs: &[Verb<Act>],
+    config: &mut Config,
+) -> Result<(), Vec<String>> {
+    let name = path.display();
+    let text = match std::fs::metadata(path) {
+        Ok(meta) if meta.len() > LONGEST_FILE => {
+            Err(std::io::Error::other("the file is too large"))
+        }
+        Ok(_) => std::fs::read_to_string(path),
+        Err(why) => Err(why),
+    };
+    let text = text.map_err(|why| vec![format!("{name}: {why}")])?;
+    let mut errors = Vec::new();
+    for (number, line) in text.lines().enumerate() {
+        let mut fresh = config.clone();
+        match split_text(line).and_then(|words| obey(verbs, &mut fresh, &words)) {
+            Ok(()) => *config = fresh,
+            Err(why) => errors.push(format!("{name}:{}: {why}", number + 1)),
+        }
+        if errors.len() >= 50 {
+            errors.push(format!("{name}: and perhaps more"));
+            break;
+        }
+    }
+    if errors.is_empty() {
+        Ok(())
+    } else {
+        Err(errors)
+    }
+}
+
+fn obey(verbs: &[Verb<Act>], config: &mut Config, words: &[String]) -> Result<(), String> {
+    if words.is_empty() {
+        return Ok(());
+    }
+    let (verb, args) = look_up(verbs, words)?;
+    if !verb.act.changes() {
+        return Err(format!(
+            "{} does not belong into a start file",
+            words.join(" ")
+        ));
+    }
+    apply(config, verb.act, &args)
+}
+
+/// Explains the words that begin with `start`, and the variables so called.
+pub(crate) fn help(
+    tables: &Tables,
+    config: &Config,
+    verbs: &[Verb<Act>],
+    start: &[String],
+) -> Vec<String> {
+    let first = |pattern: &str| -> Vec<String> { pattern.split(' ').map(String::from).collect() };
+    let fits = |pattern: &str| {
+        first(pattern)
+            .iter()
+            .zip(start)
+            .all(|(a, b)| a.split('|').any(|w| w == b))
+    };
+    let mut lines = Vec::new();
+    for verb in verbs.iter().filter(|v| fits(&v.pattern)) {
+        lines.push(format!("{:<44} {}", verb.pattern, verb.help));
+        if !start.is_empty() {
+            lines.extend(
+                verb.keys
+                    .iter()
+                    .map(|key| format!("    {:<40} {}", describe(key), key.help)),
+            );
+        }
+    }
+    if let [name] = start {
+        let vars = config
+            .vars
+            .iter()
+            .filter(|(var, _)| var.name == name || name == "set" || name == "show");
+        lines.extend(vars.map(|(var, _)| format!("    {:<40} {}", describe(var), var.help)));
+    }
+    if lines.is_empty() {
+        let names: Vec<_> = tables.kinds.iter().map(|k| k.name).collect();
+        lines.push(format!(
+            "nothing is called so; try: help, help set, help {}",
+            names.join(", help ")
+        ));
+    }
+    lines
+}
+
+/// All tables of a program, one row a line: for the test of the manual.
+pub(crate) fn rows(config: &Config, verbs: &[Verb<Act>]) -> Vec<String> {
+    let mut lines: Vec<_> = config
+        .vars
+        .iter()
+        .map(|(var, _)| format!("var {}", describe(var)))
+        .collect();
+    lines.extend(verbs.iter().map(|verb| format!("word {}", verb.pattern)));
+    for verb in verbs {
+        let first: Vec<_> = verb.pattern.split(' ').take(2).collect();
+        lines.extend(
+            verb.keys
+                .iter()
+                .map(|key| format!("key {} {}", first.join(" "), describe(key))),
+        );
+    }
+    lines
+}

@@ -1,0 +1,176 @@
+//! One worker: waits, accepts or receives, serves, counts; one session at a
+//! time. It leaves between sessions, when it is told to, when its generation
+//! is old, when it has served enough, when the master is gone.
+//!
+//! A wake-up can be lost: the kernel wakes one worker per connection, and
+//! that one may just be leaving. So who leaves looks at all doors once more
+//! and serves what is there, and who waits looks at them every second.
+
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::sync::atomic::Ordering::{AcqRel, Relaxed};
+
+use super::board::{Field, Head, State};
+use super::pool::Door;
+use super::seat::Seat;
+use super::service::{Origin, Service, Work};
+use super::vars::{MAXSESSION, MINSPARE, SESSIONSPERWORKER};
+use crate::base::clock::now;
+use crate::net::listen::{Listener, canonical};
+use crate::net::ready::{Waiting, look};
+use crate::net::stream::Stream;
+use crate::net::wait::Watch;
+
+/// No idle wait is longer, in milliseconds.
+const NAP: u16 = 1000;
+
+/// One octet more than any datagram that is right.
+const DATAGRAM: usize = 513;
+
+/// What a worker lives on.
+pub(crate) struct Worker<'a, S> {
+    pub(crate) service: &'a mut S,
+    pub(crate) doors: &'a [Door],
+    pub(crate) seat: &'a Seat,
+    /// End of file: the master is gone.
+    pub(crate) death: &'a OwnedFd,
+    /// A byte: the pool should look how many are idle.
+    pub(crate) poke: &'a OwnedFd,
+    pub(crate) generation: u64,
+    pub(crate) served: u64,
+    pub(crate) orphan: bool,
+}
+
+impl<S: Service> Worker<'_, S> {
+    /// The life of a worker. The return value is its exit status.
+    pub(crate) fn run(mut self) -> i32 {
+        let (doors, seat, death) = (self.doors, self.seat, self.death);
+        let shared: Vec<BorrowedFd<'_>> = doors.iter().map(|d| d.listener.as_fd()).collect();
+        let own = [seat.wake_fd(), death.as_fd()];
+        let all: Vec<BorrowedFd<'_>> = shared.iter().chain(&own).copied().collect();
+        let Ok(waiting) = Waiting::new(&shared, &own) else {
+            return 1;
+        };
+        while !self.finished() {
+            let Ok(mut ready) = waiting.wait(&all, NAP) else {
+                return 1;
+            };
+            if ready.is_empty() {
+                ready = look(&all, 0).unwrap_or_default();
+            }
+            self.answer(&ready);
+        }
+        self.answer(&look(&shared, 0).unwrap_or_default());
+        0
+    }
+
+    /// Is there a reason to leave?
+    fn finished(&self) -> bool {
+        self.orphan
+            || self.served >= self.seat.var(SESSIONSPERWORKER)
+            || self.seat.must_leave(self.generation)
+    }
+
+    /// Sees to everything that is ready.
+    fn answer(&mut self, ready: &[usize]) {
+        let doors = self.doors;
+        for &place in ready {
+            match doors.get(place) {
+                Some(door) => self.open(door),
+                None if place == doors.len() => drop(self.seat.woken()),
+                None => self.orphan = true,
+            }
+        }
+    }
+
+    fn open(&mut self, door: &Door) {
+        match &door.listener {
+            listener if matches!(**listener, Listener::Tcp(_)) => self.accept(door),
+            listener => self.receive(listener, door),
+        }
+    }
+
+    fn accept(&mut self, door: &Door) {
+        match door.listener.accept() {
+            Ok(Some((stream, peer))) => self.session(
+                stream,
+                Origin {
+                    peer,
+                    door: door.place,
+                },
+            ),
+            Ok(None) => {}
+            Err(why) => {
+                // No descriptors, no memory: the connection stays in the queue and would
+                // wake us at once again.
+                self.log_rarely(|| event!(ACCEPT_FAILED, "-", why = why));
+                let pause = now() + 100;
+                let _ = crate::net::wait::wait_for::<0>([], self.seat, &|| pause);
+            }
+        }
+    }
+
+    fn session(&mut self, stream: Stream, origin: Origin) {
+        let seat = self.seat;
+        let (sessions, limit) = (seat.begin(), seat.var(MAXSESSION) as usize);
+        if sessions > limit {
+            self.log_rarely(|| event!(SESSION_LIMIT, "-", maxsession = limit));
+            self.service.refuse(stream, origin, "maxsession");
+        } else {
+            self.poke();
+            self.served += 1;
+            self.service.serve(Work::Stream(stream), origin, seat);
+        }
+        seat.end();
+    }
+
+    /// Tells the pool, once, if few are left who could take the next client.
+    fn poke(&self) {
+        let board = self.seat.board();
+        let idle = board.count(State::Idle) as u64;
+        if idle < self.seat.var(MINSPARE) && board.head(Head::Poked).swap(1, AcqRel) == 0 {
+            let _ = nix::unistd::write(self.poke, b"p");
+        }
+    }
+
+    /// Serves what has come, a bounded number, without leaving the seat.
+    fn receive(&mut self, listener: &Listener, door: &Door) {
+        let Listener::Udp(socket) = listener else {
+            return;
+        };
+        let mut buf = [0; DATAGRAM];
+        for _ in 0..64 {
+            let Ok((count, peer)) = socket.recv_from(&mut buf) else {
+                return;
+            };
+            let origin = Origin {
+                peer: canonical(peer),
+                door: door.place,
+            };
+            self.seat
+                .field(Field::Deadline)
+                .store(now() + 10_000, Relaxed);
+            self.served += 1;
+            self.service.serve(
+                Work::Datagram {
+                    socket,
+                    bytes: &buf[..count],
+                },
+                origin,
+                self.seat,
+            );
+            self.seat.field(Field::Deadline).store(0, Relaxed);
+        }
+    }
+
+    /// Something that may happen to every client is logged once in ten
+    /// seconds, by one worker.
+    fn log_rarely(&self, log: impl FnOnce()) {
+        let word = self.seat.board().head(Head::LimitLogged);
+        let (last, now) = (word.load(Relaxed), now());
+        if now.saturating_sub(last) > 10_000 || last == 0 {
+            if word.compare_exchange(last, now, AcqRel, Relaxed).is_ok() {
+                log();
+            }
+        }
+    }
+}
