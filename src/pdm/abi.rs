@@ -41,7 +41,7 @@ pub const PDM_USER_MAX: usize = 255;
 /// Octets of the password of a request.
 pub const PDM_PASSWORD_MAX: usize = 4096;
 /// Octets of the id of a backend.
-pub const PDM_BACKEND_MAX: usize = 63;
+pub const PDM_BACKEND_MAX: usize = 64;
 /// Octets of a mailbox.
 pub const PDM_MAILBOX_MAX: usize = 255;
 /// Octets of the password at a backend.

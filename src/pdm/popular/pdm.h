@@ -44,7 +44,7 @@ extern "C" {
 #define PDM_NAME_SIZE 32      /* name of a module, its NUL included */
 #define PDM_USER_MAX 255      /* user, namespace, user at the backend */
 #define PDM_PASSWORD_MAX 4096 /* password of a request (it may be a token) */
-#define PDM_BACKEND_MAX 63    /* id of a backend */
+#define PDM_BACKEND_MAX 64    /* id of a backend */
 #define PDM_MAILBOX_MAX 255   /* mailbox */
 #define PDM_SECRET_MAX 255    /* password at the backend */
 #define PDM_EXTRA_MAX 1024    /* all further items together */
