@@ -7,6 +7,7 @@ pub(crate) mod kv;
 pub(crate) mod line;
 #[macro_use]
 pub(crate) mod log;
+pub(crate) mod names;
 pub(crate) mod nets;
 pub(crate) mod opt;
 pub(crate) mod out;

@@ -3,6 +3,7 @@
 //! Everything here returns `io::Result`; the floors above add the words.
 
 pub(crate) mod cred;
+pub(crate) mod dl;
 pub(crate) mod proc;
 pub(crate) mod secret;
 pub(crate) mod shm;
