@@ -10,6 +10,7 @@ mod sys;
 
 #[macro_use]
 mod base;
+mod auth;
 mod daemon;
 mod net;
 mod pop3;

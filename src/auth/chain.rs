@@ -1,0 +1,253 @@
+//! The modules in their order: who knows this user, and who vouches.
+
+use super::request::{Account, Outcome, Request};
+use crate::base::vars::is_id;
+use crate::sys::dl::{Module, Rooms};
+use pdm::Verdict;
+use std::path::Path;
+
+/// One module of the configuration: `pdm add ID MODULE [ARG ...]`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Spec {
+    pub(crate) id: String,
+    pub(crate) module: String,
+    pub(crate) args: Vec<String>,
+}
+
+/// The opened modules, in the order in which they are asked.
+pub(crate) struct Chain {
+    links: Vec<Link>,
+}
+
+struct Link {
+    id: String,
+    module: Module,
+}
+
+impl Chain {
+    /// Opens every module of `specs` from `moduledir`; all or nothing.
+    ///
+    /// # Errors
+    /// The module, the file, and the reason, in one line.
+    pub(crate) fn open(specs: &[Spec], moduledir: &Path) -> Result<Chain, String> {
+        let mut links: Vec<Link> = Vec::with_capacity(specs.len());
+        for spec in specs {
+            if links.iter().any(|link| link.id == spec.id) {
+                return Err(format!("pdm {}: there are two of this id", spec.id));
+            }
+            links.push(Link::open(spec, moduledir)?);
+        }
+        Ok(Chain { links })
+    }
+
+    /// Tells every module that it is in a new process. Runs first in each
+    /// worker.
+    ///
+    /// # Errors
+    /// The module and its reason.
+    pub(crate) fn after_fork(&self) -> Result<(), String> {
+        for link in &self.links {
+            let told = link.module.after_fork();
+            told.map_err(|why| format!("pdm {}: {}", link.id, line(&why.to_string())))?;
+        }
+        Ok(())
+    }
+
+    /// The id of the first module a file of which was replaced since it was
+    /// opened. Cheap; for once a second.
+    pub(crate) fn stale(&self) -> Option<&str> {
+        let stale = self.links.iter().find(|link| link.module.stale());
+        stale.map(|link| link.id.as_str())
+    }
+
+    /// What the modules need together, `pdm::abi::PDM_NEEDS_*`.
+    pub(crate) fn needs(&self) -> u32 {
+        self.links
+            .iter()
+            .fold(0, |sum, link| sum | link.module.needs())
+    }
+
+    /// The ids of the modules, in their order.
+    pub(crate) fn ids(&self) -> impl Iterator<Item = &str> {
+        self.links.iter().map(|link| link.id.as_str())
+    }
+
+    /// Asks the modules about `request`. `note` is called with the id of a
+    /// module before each call into it, so that a call that hangs can be
+    /// named.
+    ///
+    /// The first acceptance ends it. If none accepts but one knows the user,
+    /// all are asked whether they vouch for this login. A module that failed
+    /// might have accepted, so without an acceptance the outcome is then
+    /// `Fail` and never `Refuse`.
+    pub(crate) fn check(&self, request: &Request, note: &mut dyn FnMut(&str)) -> Outcome<'_> {
+        if let Some(flaw) = request.flaw() {
+            let why = flaw.to_owned();
+            return Outcome::Refuse { pdm: None, why };
+        }
+        let mut pass = Pass {
+            chain: self,
+            request: request.lend(),
+            external: request.external,
+            rooms: Rooms::new(),
+            note,
+            known: None,
+            failed: None,
+        };
+        pass.identify()
+            .or_else(|| pass.authenticate())
+            .unwrap_or_else(|| pass.close())
+    }
+}
+
+impl Link {
+    fn open(spec: &Spec, moduledir: &Path) -> Result<Link, String> {
+        let (id, name) = (&spec.id, &spec.module);
+        // The name becomes part of a path; as an id it cannot hold a slash.
+        if !is_id(id) || !is_id(name) {
+            return Err(format!(
+                "pdm {id}: module {name}: id and module are letters, digits, _ - and ."
+            ));
+        }
+        let path = moduledir.join(format!("libpdm_{name}.so"));
+        let args: Vec<&[u8]> = spec.args.iter().map(String::as_bytes).collect();
+        let opened = Module::open(&path, name, id, &args);
+        let module = opened.map_err(|why| {
+            let (why, path) = (line(&why.to_string()), path.display().to_string());
+            // The loader names the file itself, a module does not know it.
+            match why.contains(&path) {
+                true => format!("pdm {id}: {why}"),
+                false => format!("pdm {id}: {path}: {why}"),
+            }
+        })?;
+        let id = id.clone();
+        Ok(Link { id, module })
+    }
+}
+
+/// A user is known to a module that refuses.
+struct Known<'c> {
+    pdm: &'c str,
+    account: Option<Account>,
+    why: String,
+}
+
+/// The way of one request through the chain.
+struct Pass<'c, 'r> {
+    chain: &'c Chain,
+    request: pdm::Request<'r>,
+    external: bool,
+    rooms: Rooms,
+    note: &'r mut dyn FnMut(&str),
+    known: Option<Known<'c>>,
+    failed: Option<(&'c str, String)>,
+}
+
+impl<'c> Pass<'c, '_> {
+    /// Pass 1: who knows the user?
+    fn identify(&mut self) -> Option<Outcome<'c>> {
+        for link in self.asked() {
+            (self.note)(&link.id);
+            let Some(code) = link.module.check(&self.request, &mut self.rooms) else {
+                continue;
+            };
+            match Verdict::from_code(code) {
+                Some(Verdict::Unknown) => {}
+                Some(Verdict::Accept) => match Account::read(&self.rooms) {
+                    Ok(Some(account)) => return Some(accept(&link.id, None, account)),
+                    Ok(None) => self.fail(link, "accepts but names no backend"),
+                    Err(nonsense) => self.fail(link, &nonsense),
+                },
+                Some(Verdict::Refuse) => match Account::read(&self.rooms) {
+                    Ok(account) => self.know(link, account),
+                    Err(nonsense) => self.fail(link, &nonsense),
+                },
+                Some(Verdict::Fail) => self.fail(link, &self.reason()),
+                None => self.fail(link, &format!("answers {code}, which has no meaning")),
+            }
+        }
+        None
+    }
+
+    /// Pass 2: does anybody vouch for a login that was refused?
+    fn authenticate(&mut self) -> Option<Outcome<'c>> {
+        self.known.as_ref()?.account.as_ref()?;
+        for link in self.asked() {
+            (self.note)(&link.id);
+            let Some(code) = link.module.vouch(&self.request, &mut self.rooms) else {
+                continue;
+            };
+            match Verdict::from_code(code) {
+                Some(Verdict::Accept) => return self.vouched(&link.id),
+                Some(Verdict::Unknown | Verdict::Refuse) => {}
+                Some(Verdict::Fail) => self.fail(link, &self.reason()),
+                None => self.fail(link, &format!("answers {code}, which has no meaning")),
+            }
+        }
+        None
+    }
+
+    /// Nobody let the user in.
+    fn close(&mut self) -> Outcome<'c> {
+        match (self.failed.take(), self.known.take()) {
+            (Some((pdm, why)), _) => Outcome::Fail { pdm, why },
+            (None, Some(Known { pdm, why, .. })) => Outcome::Refuse {
+                pdm: Some(pdm),
+                why,
+            },
+            (None, None) => Outcome::Refuse {
+                pdm: None,
+                why: String::new(),
+            },
+        }
+    }
+
+    /// The modules that can answer this kind of login. One that does not
+    /// know certificates would see an empty password.
+    fn asked(&self) -> impl Iterator<Item = &'c Link> + use<'c> {
+        let external = self.external;
+        let able = move |link: &&Link| !external || link.module.does_external();
+        self.chain.links.iter().filter(able)
+    }
+
+    fn know(&mut self, link: &'c Link, account: Option<Account>) {
+        let why = self.reason();
+        let pdm = link.id.as_str();
+        self.known.get_or_insert(Known { pdm, account, why });
+    }
+
+    /// The account from the module that knows the user, the permission and
+    /// its flags from the one that vouches.
+    fn vouched(&mut self, by: &'c str) -> Option<Outcome<'c>> {
+        let known = self.known.take()?;
+        let mut account = known.account?;
+        account.master |= self.rooms.flags & pdm::abi::PDM_MASTER != 0;
+        Some(accept(known.pdm, Some(by), account))
+    }
+
+    fn fail(&mut self, link: &'c Link, why: &str) {
+        self.failed.get_or_insert((&link.id, why.to_owned()));
+    }
+
+    fn reason(&self) -> String {
+        let text = self.rooms.reason.get().unwrap_or(b"reason is too long");
+        line(&String::from_utf8_lossy(text))
+    }
+}
+
+fn accept<'c>(pdm: &'c str, vouched: Option<&'c str>, account: Account) -> Outcome<'c> {
+    Outcome::Accept {
+        pdm,
+        vouched,
+        account,
+    }
+}
+
+/// A foreign text as one line without control characters.
+fn line(text: &str) -> String {
+    let mend = |c: char| if c.is_control() { '?' } else { c };
+    text.chars().map(mend).collect()
+}
+
+#[cfg(test)]
+mod tests;

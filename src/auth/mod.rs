@@ -1,0 +1,4 @@
+//! Who is this? Asks the modules, and believes no answer unchecked.
+
+pub(crate) mod chain;
+pub(crate) mod request;
