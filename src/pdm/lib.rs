@@ -34,6 +34,7 @@ pub mod abi;
 pub mod crypt;
 #[doc(hidden)]
 pub mod glue;
+pub mod names;
 
 pub use abi::{Answer, Buf, Config, Request, Str};
 use std::ffi::{c_char, c_int};
