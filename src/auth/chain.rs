@@ -112,14 +112,8 @@ impl Link {
         let path = moduledir.join(format!("libpdm_{name}.so"));
         let args: Vec<&[u8]> = spec.args.iter().map(String::as_bytes).collect();
         let opened = Module::open(&path, name, id, &args);
-        let module = opened.map_err(|why| {
-            let (why, path) = (line(&why.to_string()), path.display().to_string());
-            // The loader names the file itself, a module does not know it.
-            match why.contains(&path) {
-                true => format!("pdm {id}: {why}"),
-                false => format!("pdm {id}: {path}: {why}"),
-            }
-        })?;
+        let module =
+            opened.map_err(|why| format!("pdm {id} ({name}): {}", line(&why.to_string())))?;
         let id = id.clone();
         Ok(Link { id, module })
     }

@@ -32,8 +32,9 @@ impl Module {
         // trusted to be a module as far as anything that runs in our process must be.
         let library = unsafe { Library::open(Some(path), RTLD_NOW | RTLD_LOCAL) };
         let library = library.map_err(io::Error::other)?;
-        let table = read_table(&library)?;
-        check_table(&table, name)?;
+        let table = read_table(&library).and_then(|table| check_table(table, name));
+        // The loader names the file in its errors, and a module cannot know it.
+        let table = table.map_err(|why| io::Error::other(format!("{}: {why}", path.display())))?;
         let mut module = Module {
             table,
             ctx: ptr::null_mut(),
@@ -177,7 +178,7 @@ fn read_table(library: &Library) -> io::Result<Table> {
 }
 
 /// Refuses a table that asks for what this host does not know.
-fn check_table(table: &Table, name: &str) -> io::Result<()> {
+fn check_table(table: Table, name: &str) -> io::Result<Table> {
     let known = abi::PDM_NEEDS_CONNECT | abi::PDM_NEEDS_EXEC;
     let named = table.name.iter().map(|c| *c as u8).take_while(|c| *c != 0);
     if table.name[abi::PDM_NAME_SIZE - 1] != 0 || !named.eq(name.bytes()) {
@@ -191,7 +192,7 @@ fn check_table(table: &Table, name: &str) -> io::Result<()> {
     }
     match (table.check, table.vouch) {
         (None, None) => Err(other("neither checks nor vouches")),
-        _ => Ok(()),
+        _ => Ok(table),
     }
 }
 
@@ -233,8 +234,8 @@ impl<const N: usize> Room<N> {
     }
 }
 
-/// Room for an answer; can be used again and again. The password is wiped
-/// before each use and at the end.
+/// Room for an answer; can be used again and again. It is emptied before each
+/// use, and the password is wiped at the end too.
 pub(crate) struct Rooms {
     pub(crate) flags: u32,
     pub(crate) backend: Room<{ abi::PDM_BACKEND_MAX }>,
@@ -270,8 +271,14 @@ impl Rooms {
     }
 
     fn clear(&mut self) {
+        // All of it: a module that claims more than it wrote must not be
+        // given what another wrote before.
         secret::wipe(&mut self.password.octets);
-        self.taken(0, [0; 6]);
+        self.backend.octets.fill(0);
+        self.mailbox.octets.fill(0);
+        self.user.octets.fill(0);
+        self.extra.octets.fill(0);
+        self.reason.octets.fill(0);
     }
 
     fn taken(&mut self, flags: u32, used: [usize; 6]) {

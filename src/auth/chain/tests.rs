@@ -176,10 +176,9 @@ fn an_error_names_module_file_and_reason_in_one_line() {
     let dir = Dir::new();
     dir.module("fake", FAKE, FIELDS);
     let open = |specs: &[Spec]| Chain::open(specs, &dir.0).err().unwrap();
-    let file = dir.0.join("libpdm_fake.so").display().to_string();
     assert_eq!(
         open(&[spec("u", "1 0 b m"), spec("v", "")]),
-        format!("pdm v: {file}: /etc/fake:3: no?such field")
+        "pdm v (fake): /etc/fake:3: no?such field"
     );
     let twice = [spec("u", "1 0 b m"), spec("u", "1 0 b m")];
     assert_eq!(open(&twice), "pdm u: there are two of this id");
@@ -187,11 +186,16 @@ fn an_error_names_module_file_and_reason_in_one_line() {
     other.module = "../fake".into();
     assert!(open(&[other.clone()]).contains("module ../fake"));
     other.module = "none".into();
-    let why = open(&[other]);
+    let why = open(&[other.clone()]);
     assert!(
-        why.starts_with("pdm u: ") && why.matches("libpdm_none.so").count() == 1,
+        why.starts_with("pdm u (none): ") && why.contains("libpdm_none.so"),
         "{why}"
     );
+    other.module = "odd".into();
+    dir.module("odd", FAKE, &format!(".name = \"even\", {FIELDS}"));
+    let file = dir.0.join("libpdm_odd.so").display().to_string();
+    let expected = format!("pdm u (odd): {file}: holds a module of another name");
+    assert_eq!(open(&[other]), expected);
 }
 
 #[test]

@@ -187,11 +187,14 @@ fn lengths_that_lie_are_not_believed() {
         { (void)ctx; (void)r; a->backend.len = (size_t)-1; a->mailbox.ptr = (char *)1;\
           a->mailbox.cap = 9999; a->mailbox.len = 3; a->user.len = PDM_USER_MAX;\
           a->password.len = PDM_SECRET_MAX + 1; pdm_put(&a->extra, lie, PDM_EXTRA_MAX + 1);\
-          return 77; }";
+          return 77; }\
+        static int full(void *ctx, const struct pdm_request *r, struct pdm_answer *a)\
+        { (void)ctx; (void)r; pdm_puts(&a->mailbox, \"another\"); return 0; }";
     let dir = Dir::new();
-    let path = dir.module("liar", liar, ".check = lie");
+    let path = dir.module("liar", liar, ".check = lie, .vouch = full");
     let module = Module::open(&path, "liar", "l", &[]).unwrap();
     let mut rooms = Rooms::new();
+    assert_eq!(module.vouch(&ask(b"a", b"b"), &mut rooms), Some(0));
     assert_eq!(module.check(&ask(b"a", b"b"), &mut rooms), Some(77));
     assert_eq!(rooms.backend.get(), None);
     assert_eq!(
@@ -209,10 +212,11 @@ fn an_error_text_that_is_too_long_or_missing_is_still_an_error() {
     let code = format!(
         "{YES} static int deaf(const struct pdm_config *c, void **ctx, struct pdm_buf *e)\
          {{ (void)c; *ctx = NULL; if (*c->id.ptr == 'l') {{ pdm_puts(e, \"because \");\
-         e->len = (size_t)-1; }} return 5; }}"
+         e->len = (size_t)-1; }} return 5; }}\
+         static void unborn(void *ctx) {{ (void)ctx; abort(); }}"
     );
     let dir = Dir::new();
-    let path = dir.module("deaf", &code, ".open = deaf, .check = yes");
+    let path = dir.module("deaf", &code, ".open = deaf, .check = yes, .close = unborn");
     let why = |id| {
         Module::open(&path, "deaf", id, &[])
             .err()
