@@ -9,3 +9,5 @@ pub(crate) mod secret;
 pub(crate) mod shm;
 pub(crate) mod time;
 pub(crate) mod title;
+
+pub(crate) use pdm::names;
