@@ -2,7 +2,7 @@
 # The module interface: pdm.h compiles cleanly, and its Rust mirror says the same.
 # shellcheck disable=SC2086 # CC and STRICT are several words.
 . t/lib/tap.sh
-plan 8
+plan 9
 
 HEADER=src/pdm/popular/pdm.h
 MIRROR=src/pdm/abi.rs
@@ -67,12 +67,16 @@ sed -e ':a' -e 's,/\*[^*]*\*/,,g' "$HEADER" | perl -0777 -ne '
 sed 's/ .*//' "$T/layout.log" | sort >"$T/mirror.names"
 same "$T/header.names" "$T/mirror.names" 'and nothing is missing on either side'
 
-# The example of pdm(3) is a module: it exports the table, and nothing else.
+# The example is a module: it exports the table, and nothing else.
 compile 'the example compiles cleanly' \
     $CC -std=c11 $STRICT -Wno-missing-field-initializers -shared -fPIC \
     -o "$T/libpdm_hello.so" src/modules/example/hello.c
 is "$(nm -D --defined-only "$T/libpdm_hello.so" | awk '{ print $3 }' | grep -v '^_')" \
     pdm_module 'and exports its table'
+sed -n '/^#include/,/^};/p' man/pdm.3 >"$T/guest.c"
+compile 'so does the one printed in the manual' \
+    $CC -std=c11 $STRICT -Wno-missing-field-initializers -shared -fPIC \
+    -o "$T/libpdm_guest.so" "$T/guest.c"
 
 # What pdm_put cannot store whole is marked, and stays marked.
 file put.c <<'EOC'
