@@ -58,11 +58,12 @@ pub(crate) struct Key(pub(crate) usize);
 macro_rules! vars {
     ($table:ident from $first:expr;
      $($key:ident $name:literal $when:ident $kind:expr, $default:expr, $help:literal;)*) => {
+        // The same name twice: a type that counts the rows, a value that holds them.
         #[allow(non_camel_case_types, clippy::upper_case_acronyms)]
-        enum Place { $($key),* }
+        enum $table { $($key),* }
         $(#[doc = $help]
         pub(crate) const $key: $crate::base::vars::Key =
-            $crate::base::vars::Key($first + Place::$key as usize);)*
+            $crate::base::vars::Key($first + $table::$key as usize);)*
         pub(crate) static $table: &[$crate::base::vars::Var] = {
             #[allow(unused_imports)]
             use $crate::base::vars::{Kind::*, When::*};
