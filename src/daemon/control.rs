@@ -81,7 +81,7 @@ impl Control {
     pub(crate) fn open(rundir: &Path, name: &str, greeting: String) -> io::Result<Control> {
         let file = format!("{name}.{}.ctrl", std::process::id());
         let (path, link) = (rundir.join(&file), rundir.join(format!("{name}.ctrl")));
-        let _ = std::fs::remove_file(&path);
+        clear(rundir, name);
         let listener = UnixListener::bind(&path)?;
         std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o660))?;
         listener.set_nonblocking(true)?;
@@ -183,6 +183,26 @@ impl Control {
         self.clients
             .iter()
             .any(|c| c.out.is_empty() && !c.waiting && c.lines.rest().contains(&b'\n'))
+    }
+}
+
+/// Removes the sockets of masters that were killed: nobody answers there.
+fn clear(rundir: &Path, name: &str) {
+    for entry in std::fs::read_dir(rundir).into_iter().flatten().flatten() {
+        let file = entry.file_name().to_string_lossy().into_owned();
+        let middle = file
+            .strip_prefix(name)
+            .and_then(|f| f.strip_prefix('.'))
+            .and_then(|f| f.strip_suffix(".ctrl"));
+        let numbered =
+            middle.is_some_and(|m| !m.is_empty() && m.bytes().all(|b| b.is_ascii_digit()));
+        let refused = || {
+            UnixStream::connect(entry.path())
+                .is_err_and(|e| e.kind() == io::ErrorKind::ConnectionRefused)
+        };
+        if numbered && refused() {
+            let _ = std::fs::remove_file(entry.path());
+        }
     }
 }
 

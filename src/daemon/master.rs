@@ -151,7 +151,8 @@ impl<S: Service> Master<S> {
             self.reap();
             self.hear_trial()?;
             self.hear_clients();
-            if now() - self.ticked >= 1000 || self.ending.is_some() {
+            let hurry = self.ending.is_some() || self.replace_at.is_some();
+            if hurry || now() - self.ticked >= 1000 {
                 self.ticked = now();
                 self.tick();
             }
@@ -180,7 +181,9 @@ impl<S: Service> Master<S> {
         let timeout: u16 = match () {
             () if control.is_some_and(Control::busy) => 0,
             () if self.ending.is_some() => 50,
-            () => 1000,
+            () => self
+                .replace_at
+                .map_or(1000, |at| at.saturating_sub(now()).clamp(10, 1000) as u16),
         };
         match poll(&mut fds, PollTimeout::from(timeout)) {
             Ok(_) | Err(nix::errno::Errno::EINTR) => Ok(()),

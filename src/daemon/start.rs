@@ -1,6 +1,7 @@
 //! PRIVILEGED. From the command line to the life of a master.
 
 use std::io::{Read, Write};
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -174,7 +175,7 @@ fn live<S: Service>(
 ) -> Result<(), String> {
     let name = S::TABLES.name;
     crate::sys::title::init();
-    nix::sys::stat::umask(nix::sys::stat::Mode::from_bits_truncate(0o027));
+    nix::sys::stat::umask(nix::sys::stat::Mode::from_bits_truncate(0o022));
     let sessionlimit = config.vars.number(SESSIONLIMIT) as usize;
     let board = Board::map(sessionlimit)
         .map_err(|why| format!("no memory for {sessionlimit} slots: {why}"))?;
@@ -186,7 +187,10 @@ fn live<S: Service>(
     });
     log::open(name, target).map_err(|why| format!("{target:?}: {why}"))?;
     config.vars.put(PID, std::process::id().to_string());
-    let _ = std::fs::create_dir_all(rundir);
+    let _ = std::fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o755)
+        .create(rundir);
     let pidfile = PidFile::take(rundir, name)?;
     let greeting = format!("{name} {} ready", env!("CARGO_PKG_VERSION"));
     let control = Control::open(rundir, name, greeting)
