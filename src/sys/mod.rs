@@ -3,8 +3,11 @@
 //! Everything here returns `io::Result`; the floors above add the words.
 
 pub(crate) mod cred;
+pub(crate) mod dir;
 pub(crate) mod dl;
 pub(crate) mod proc;
+#[cfg(test)]
+pub(crate) mod scratch;
 pub(crate) mod secret;
 pub(crate) mod shm;
 pub(crate) mod time;

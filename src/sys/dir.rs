@@ -1,0 +1,255 @@
+//! Directories and files by descriptor: every name is one component, looked
+//! up in a directory that is already open, and no symbolic link is followed.
+
+use std::fs::File;
+use std::io;
+use std::ops::ControlFlow;
+use std::os::fd::OwnedFd;
+use std::path::Path;
+
+use nix::dir::Type;
+use nix::errno::Errno;
+use nix::fcntl::{self, AtFlags, OFlag};
+use nix::sys::stat::{self, FileStat, Mode, SFlag};
+use nix::unistd::{self, AccessFlags, UnlinkatFlags};
+
+/// What stands behind a name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// A regular file.
+    File,
+    /// A directory.
+    Directory,
+    /// A symbolic link, wherever it may lead.
+    Link,
+    /// A FIFO, a socket or a device.
+    Other,
+}
+
+/// What the kernel says of a file or directory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Stat {
+    pub(crate) kind: Kind,
+    /// Length in octets.
+    pub(crate) octets: u64,
+    /// Device and inode: the same pair is the same file.
+    pub(crate) id: (u64, u64),
+    /// Time of the last change of the inode; seconds and nanoseconds.
+    pub(crate) changed: (i64, i64),
+}
+
+/// An open directory.
+#[derive(Debug)]
+pub(crate) struct Dir(OwnedFd);
+
+impl Dir {
+    /// Opens the directory that `path` leads to. Symbolic links on the way
+    /// are followed: the path is the administrator's.
+    pub(crate) fn open(path: &Path) -> io::Result<Dir> {
+        retry(|| fcntl::open(path, DIRECTORY, Mode::empty())).map(Dir)
+    }
+
+    /// Opens the directory `name` in this one, and never through a link.
+    pub(crate) fn sub(&self, name: &[u8]) -> io::Result<Dir> {
+        let flags = DIRECTORY | OFlag::O_NOFOLLOW;
+        retry(|| fcntl::openat(&self.0, name, flags, Mode::empty())).map(Dir)
+    }
+
+    /// Opens the regular file `name` for reading. A FIFO cannot block this
+    /// call; what is no regular file is refused with `InvalidInput`.
+    pub(crate) fn read(&self, name: &[u8]) -> io::Result<File> {
+        let flags = OFlag::O_RDONLY
+            | OFlag::O_NOFOLLOW
+            | OFlag::O_NONBLOCK
+            | OFlag::O_NOCTTY
+            | OFlag::O_CLOEXEC;
+        let file = retry(|| fcntl::openat(&self.0, name, flags, Mode::empty()))?;
+        if stat_of(&retry(|| stat::fstat(&file))?).kind != Kind::File {
+            return Err(io::ErrorKind::InvalidInput.into());
+        }
+        Ok(File::from(file))
+    }
+
+    /// Creates the file `name`, which must not exist, for writing.
+    pub(crate) fn create(&self, name: &[u8]) -> io::Result<File> {
+        let flags =
+            OFlag::O_WRONLY | OFlag::O_CREAT | OFlag::O_EXCL | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
+        let mode = Mode::S_IRUSR | Mode::S_IWUSR;
+        retry(|| fcntl::openat(&self.0, name, flags, mode)).map(File::from)
+    }
+
+    /// Makes the directory `name`, open to its owner only.
+    pub(crate) fn mkdir(&self, name: &[u8]) -> io::Result<()> {
+        retry(|| stat::mkdirat(&self.0, name, Mode::S_IRWXU))
+    }
+
+    /// Removes the file `name`.
+    pub(crate) fn unlink(&self, name: &[u8]) -> io::Result<()> {
+        retry(|| unistd::unlinkat(&self.0, name, UnlinkatFlags::NoRemoveDir))
+    }
+
+    /// Renames `name` to `new` in the directory `to`, whatever stood there.
+    pub(crate) fn rename(&self, name: &[u8], to: &Dir, new: &[u8]) -> io::Result<()> {
+        retry(|| fcntl::renameat(&self.0, name, &to.0, new))
+    }
+
+    /// Gives the file `name` the second name `new` in the directory `to`,
+    /// unless something stands there.
+    pub(crate) fn link(&self, name: &[u8], to: &Dir, new: &[u8]) -> io::Result<()> {
+        retry(|| unistd::linkat(&self.0, name, &to.0, new, AtFlags::empty()))
+    }
+
+    /// Waits until the names in this directory are on disk.
+    pub(crate) fn sync(&self) -> io::Result<()> {
+        retry(|| unistd::fsync(&self.0))
+    }
+
+    /// What stands behind `name`; a link is not followed.
+    pub(crate) fn stat(&self, name: &[u8]) -> io::Result<Stat> {
+        let flags = AtFlags::AT_SYMLINK_NOFOLLOW;
+        retry(|| stat::fstatat(&self.0, name, flags)).map(|found| stat_of(&found))
+    }
+
+    /// What this directory itself is.
+    pub(crate) fn stat_self(&self) -> io::Result<Stat> {
+        retry(|| stat::fstat(&self.0)).map(|found| stat_of(&found))
+    }
+
+    /// Fails unless this process may read the file `name`.
+    pub(crate) fn may_read(&self, name: &[u8]) -> io::Result<()> {
+        retry(|| unistd::faccessat(&self.0, name, AccessFlags::R_OK, AtFlags::empty()))
+    }
+
+    /// Shows every name but those that begin with a dot to `visit`, until it
+    /// breaks; the value of the break is returned.
+    pub(crate) fn each<B>(
+        &self,
+        mut visit: impl FnMut(&[u8], Kind) -> ControlFlow<B>,
+    ) -> io::Result<Option<B>> {
+        // A descriptor of its own, since the place in a listing is shared by
+        // all copies of one descriptor.
+        for entry in nix::dir::Dir::from_fd(self.sub(b".")?.0)? {
+            let entry = match entry {
+                Ok(entry) => entry,
+                Err(Errno::EINTR) => continue,
+                Err(why) => return Err(why.into()),
+            };
+            let name = entry.file_name().to_bytes();
+            if name.starts_with(b".") {
+                continue;
+            }
+            let Some(kind) = self.kind(name, entry.file_type()) else {
+                continue;
+            };
+            if let ControlFlow::Break(value) = visit(name, kind) {
+                return Ok(Some(value));
+            }
+        }
+        Ok(None)
+    }
+
+    /// The kind of a name in a listing. Not every file system tells it there;
+    /// then the inode is asked, and a name that is gone by now has none.
+    fn kind(&self, name: &[u8], told: Option<Type>) -> Option<Kind> {
+        match told {
+            Some(Type::File) => Some(Kind::File),
+            Some(Type::Directory) => Some(Kind::Directory),
+            Some(Type::Symlink) => Some(Kind::Link),
+            Some(_) => Some(Kind::Other),
+            None => match self.stat(name) {
+                Ok(found) => Some(found.kind),
+                Err(why) if why.kind() == io::ErrorKind::NotFound => None,
+                Err(_) => Some(Kind::Other),
+            },
+        }
+    }
+}
+
+/// How directories are opened.
+const DIRECTORY: OFlag = OFlag::O_RDONLY
+    .union(OFlag::O_DIRECTORY)
+    .union(OFlag::O_CLOEXEC);
+
+/// Makes a call again as long as a signal interrupts it.
+fn retry<T>(mut call: impl FnMut() -> nix::Result<T>) -> io::Result<T> {
+    loop {
+        match call() {
+            Err(Errno::EINTR) => {}
+            done => return done.map_err(io::Error::from),
+        }
+    }
+}
+
+#[allow(clippy::unnecessary_cast, reason = "the types differ between systems")]
+fn stat_of(found: &FileStat) -> Stat {
+    let kind = match SFlag::from_bits_truncate(found.st_mode & SFlag::S_IFMT.bits()) {
+        SFlag::S_IFREG => Kind::File,
+        SFlag::S_IFDIR => Kind::Directory,
+        SFlag::S_IFLNK => Kind::Link,
+        _ => Kind::Other,
+    };
+    Stat {
+        kind,
+        octets: u64::try_from(found.st_size).unwrap_or(0),
+        id: (found.st_dev as u64, found.st_ino as u64),
+        changed: (found.st_ctime as i64, found.st_ctime_nsec as i64),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sys::scratch::Scratch;
+    use std::os::unix::fs::symlink;
+
+    #[test]
+    fn a_fifo_is_refused_at_once_and_a_link_is_not_followed() {
+        let scratch = Scratch::new("dir-read");
+        let dir = Dir::open(scratch.path()).unwrap();
+        unistd::mkfifo(&scratch.path().join("fifo"), Mode::S_IRWXU).unwrap();
+        std::fs::write(scratch.path().join("mail"), "text").unwrap();
+        symlink("mail", scratch.path().join("link")).unwrap();
+        assert_eq!(
+            dir.read(b"fifo").unwrap_err().kind(),
+            io::ErrorKind::InvalidInput
+        );
+        assert!(dir.read(b"link").is_err());
+        assert!(dir.read(b"mail").is_ok());
+        assert!(dir.sub(b"link").is_err());
+    }
+
+    #[test]
+    fn a_link_never_replaces_what_stands_there() {
+        let scratch = Scratch::new("dir-link");
+        let dir = Dir::open(scratch.path()).unwrap();
+        drop(dir.create(b"one").unwrap());
+        drop(dir.create(b"two").unwrap());
+        let refused = dir.link(b"one", &dir, b"two").unwrap_err();
+        assert_eq!(refused.kind(), io::ErrorKind::AlreadyExists);
+        dir.link(b"one", &dir, b"three").unwrap();
+        assert_eq!(dir.stat(b"one").unwrap().id, dir.stat(b"three").unwrap().id);
+    }
+
+    #[test]
+    fn a_listing_knows_kinds_and_hides_dot_files() {
+        let scratch = Scratch::new("dir-each");
+        let dir = Dir::open(scratch.path()).unwrap();
+        dir.mkdir(b"folder").unwrap();
+        drop(dir.create(b"file").unwrap());
+        drop(dir.create(b".hidden").unwrap());
+        let mut found = Vec::new();
+        let end = dir.each(|name, kind| {
+            found.push((name.to_vec(), kind));
+            ControlFlow::<()>::Continue(())
+        });
+        found.sort_by(|a, b| a.0.cmp(&b.0));
+        assert_eq!(end.unwrap(), None);
+        assert_eq!(
+            found,
+            [
+                (b"file".to_vec(), Kind::File),
+                (b"folder".to_vec(), Kind::Directory)
+            ]
+        );
+    }
+}
