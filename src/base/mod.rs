@@ -1,6 +1,7 @@
 //! Floor 1: words and manners. Knows no protocol and no process tree.
 
 pub(crate) mod clock;
+pub(crate) mod digest;
 pub(crate) mod events;
 pub(crate) mod id;
 pub(crate) mod kv;
