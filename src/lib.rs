@@ -12,5 +12,6 @@ mod sys;
 mod base;
 mod auth;
 mod daemon;
+mod maildir;
 mod net;
 mod pop3;

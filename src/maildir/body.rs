@@ -1,0 +1,211 @@
+//! The text of one message, read from disk and handed out in wire form.
+
+use std::fs::File;
+use std::io;
+use std::os::unix::fs::FileExt;
+
+use super::crlf::{Crlf, Top};
+
+/// Octets read at once. A message that fits is read once only.
+const PIECE: usize = 64 * 1024;
+
+/// A message on its way to a client.
+#[derive(Debug)]
+pub(crate) struct Body {
+    file: File,
+    /// Octets on disk. A message does not grow; what is added is not shown.
+    disk: u64,
+    /// Octets in wire form, once they are counted.
+    wire: u64,
+    counted: bool,
+    /// Octets handed out so far, as on disk.
+    at: u64,
+    piece: Vec<u8>,
+    /// Whether `piece` holds what comes next.
+    loaded: bool,
+    out: Vec<u8>,
+    crlf: Crlf,
+    top: Option<Top>,
+    over: bool,
+}
+
+impl Body {
+    /// Opens a message whose octets are counted before the first is handed
+    /// out, as RETR needs it. A message longer than 64 KiB is read twice.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub(crate) fn counted(file: File) -> io::Result<Body> {
+        let mut body = Body::new(file, None)?;
+        let (mut at, mut count) = (0, Crlf::default());
+        while at < body.disk {
+            body.fill(at)?;
+            count.count(&body.piece);
+            at += body.piece.len() as u64;
+        }
+        count.end();
+        body.wire = count.octets();
+        body.counted = true;
+        body.loaded = body.piece.len() as u64 == body.disk;
+        Ok(body)
+    }
+
+    /// Opens a message for TOP: the header and so many lines of the body.
+    /// Only what is shown is read.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub(crate) fn top(file: File, lines: u64) -> io::Result<Body> {
+        Body::new(file, Some(Top::new(lines)))
+    }
+
+    fn new(file: File, top: Option<Top>) -> io::Result<Body> {
+        Ok(Body {
+            disk: file.metadata()?.len(),
+            file,
+            wire: 0,
+            counted: false,
+            at: 0,
+            piece: Vec::new(),
+            loaded: false,
+            out: Vec::new(),
+            crlf: Crlf::default(),
+            top,
+            over: false,
+        })
+    }
+
+    /// Octets on disk.
+    pub(crate) fn disk(&self) -> u64 {
+        self.disk
+    }
+
+    /// Octets that will be handed out; 0 for TOP, which does not count.
+    pub(crate) fn wire(&self) -> u64 {
+        self.wire
+    }
+
+    /// The next piece in wire form; `None` behind the last.
+    ///
+    /// # Errors
+    /// The file cannot be read, or is no longer what was counted. The answer
+    /// has begun by then, so all that is left is to hang up.
+    pub(crate) fn next(&mut self) -> io::Result<Option<&[u8]>> {
+        if self.over {
+            return Ok(None);
+        }
+        if self.at == self.disk {
+            self.over = true;
+            let end = self.crlf.end();
+            if self.counted && self.crlf.octets() != self.wire {
+                return Err(io::Error::other("the message changed while it was read"));
+            }
+            return Ok((!end.is_empty()).then_some(end));
+        }
+        if !std::mem::take(&mut self.loaded) {
+            self.fill(self.at)?;
+        }
+        self.at += self.piece.len() as u64;
+        Ok(Some(self.shown()))
+    }
+
+    fn fill(&mut self, at: u64) -> io::Result<()> {
+        let octets = (self.disk - at).min(PIECE as u64) as usize;
+        self.piece.resize(octets, 0);
+        self.file.read_exact_at(&mut self.piece, at)
+    }
+
+    /// The piece in wire form, as far as it is shown. Most mail lies on disk
+    /// as it goes over the wire; then nothing is copied.
+    fn shown(&mut self) -> &[u8] {
+        let mut count = self.crlf;
+        let text = if count.count(&self.piece) {
+            self.crlf = count;
+            &self.piece
+        } else {
+            self.out.clear();
+            self.crlf.turn(&self.piece, &mut self.out);
+            &self.out
+        };
+        let Some(top) = &mut self.top else {
+            return text;
+        };
+        let shown = top.take(text);
+        self.over = top.done();
+        &text[..shown]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::maildir::crlf::tests::{odd_text, plainly};
+    use crate::sys::scratch::Scratch;
+    use proptest::prelude::*;
+
+    fn read(body: &mut Body) -> Vec<u8> {
+        let mut all = Vec::new();
+        while let Some(piece) = body.next().unwrap() {
+            all.extend_from_slice(piece);
+        }
+        all
+    }
+
+    fn open(scratch: &Scratch, text: &[u8]) -> File {
+        let path = scratch.path().join("mail");
+        std::fs::write(&path, text).unwrap();
+        File::open(path).unwrap()
+    }
+
+    #[test]
+    fn a_message_of_several_pieces_comes_out_whole() {
+        let scratch = Scratch::new("body-long");
+        for line in ["0123456789abcde\n", "0123456789abcd\r\n", "x"] {
+            for extra in ["", "\r", "\n", "y"] {
+                let text = (line.repeat(3 * PIECE / line.len()) + extra).into_bytes();
+                let mut body = Body::counted(open(&scratch, &text)).unwrap();
+                assert_eq!(body.disk(), text.len() as u64);
+                assert_eq!(body.wire(), plainly(&text).len() as u64);
+                assert!(read(&mut body) == plainly(&text));
+            }
+        }
+    }
+
+    #[test]
+    fn a_message_that_shrinks_or_changes_meanwhile_is_an_error() {
+        let scratch = Scratch::new("body-change");
+        let text = "0123456789abcd\r\n".repeat(PIECE / 4);
+        for later in [&text[..PIECE], &text.replace("d\r\n", "de\n")] {
+            let mut body = Body::counted(open(&scratch, text.as_bytes())).unwrap();
+            open(&scratch, later.as_bytes());
+            let end = loop {
+                match body.next() {
+                    Ok(Some(_)) => {}
+                    end => break end.map(|_| ()),
+                }
+            };
+            assert!(end.is_err());
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_octets_come_out_in_wire_form_and_as_many_as_promised(text in odd_text()) {
+            let scratch = Scratch::new("body-any");
+            let mut body = Body::counted(open(&scratch, &text)).unwrap();
+            let wire = body.wire();
+            let got = read(&mut body);
+            prop_assert_eq!(got.len() as u64, wire);
+            prop_assert_eq!(got, plainly(&text));
+        }
+
+        #[test]
+        fn top_is_a_prefix_of_retr(text in odd_text(), lines in 0u64..20) {
+            let scratch = Scratch::new("body-top");
+            let top = read(&mut Body::top(open(&scratch, &text), lines).unwrap());
+            let all = plainly(&text);
+            prop_assert!(all.starts_with(&top));
+            prop_assert_eq!(top.len(), Top::new(lines).take(&all));
+        }
+    }
+}

@@ -1,0 +1,136 @@
+//! The end of a session: what was deleted is removed, what was read is
+//! marked as seen (the UPDATE state of RFC 1939, section 6).
+
+use std::io;
+
+use super::list::{CUR, DELETED, Entry, GONE, List, SEEN, TWIN};
+use super::maildrop::Maildrop;
+use super::name;
+use super::spool::Mailbox;
+
+/// What came of it.
+#[derive(Debug, Default)]
+pub(crate) struct Expunged {
+    /// Messages that are removed.
+    pub(crate) removed: u64,
+    /// Deleted messages that another session had removed before.
+    pub(crate) gone: u64,
+    /// Deleted messages that are still there.
+    pub(crate) failed: u64,
+    /// Messages that are now marked as seen, and that could not be.
+    pub(crate) marked: u64,
+    pub(crate) unmarked: u64,
+    /// The first error in removing. If none failed, it means that the
+    /// removals may not be on disk.
+    pub(crate) why: Option<io::Error>,
+}
+
+impl Expunged {
+    fn note(&mut self, why: io::Error) {
+        self.why.get_or_insert(why);
+    }
+}
+
+/// Which folders were changed: `new`, `cur`.
+type Touched = [bool; 2];
+
+impl Maildrop {
+    /// Removes what is deleted. Unless it is a master session, what was
+    /// retrieved and stays is marked as seen. Returns when that is on disk;
+    /// each folder is synced once.
+    pub(crate) fn expunge(&mut self, master: bool) -> Expunged {
+        let mut done = Expunged::default();
+        let Some(mailbox) = &self.mailbox else {
+            return done;
+        };
+        let mut touched = Touched::default();
+        let doomed = self.list.entries.iter().filter(|e| e.is(DELETED)).count() as u64;
+        let missed = self.list.remove(mailbox, &mut done, &mut touched);
+        // What is not where it was may have been renamed meanwhile.
+        if missed > 0 {
+            match self.list.refresh(mailbox) {
+                Ok(()) => drop(self.list.remove(mailbox, &mut done, &mut touched)),
+                Err(_) => done.failed += missed,
+            }
+        }
+        done.gone = doomed - done.removed - done.failed;
+        if !master {
+            self.list.mark_seen(mailbox, &mut done, &mut touched);
+        }
+        sync(mailbox, touched, &mut done);
+        done
+    }
+}
+
+impl List {
+    /// One try to remove what is deleted and not gone. Returns how many
+    /// were not there.
+    fn remove(&mut self, mailbox: &Mailbox, done: &mut Expunged, touched: &mut Touched) -> u64 {
+        done.failed = 0;
+        let mut missed = 0;
+        for at in 0..self.entries.len() {
+            let entry = self.entries[at];
+            if !entry.is(DELETED) || entry.is(GONE) {
+                continue;
+            }
+            let removed = match mailbox.folder(entry.is(CUR)) {
+                Some(folder) => folder.unlink(self.name(&entry)),
+                None => Err(io::ErrorKind::NotFound.into()),
+            };
+            match removed {
+                Ok(()) => {
+                    done.removed += 1;
+                    touched[usize::from(entry.is(CUR))] = true;
+                    self.entries[at].marks |= GONE;
+                }
+                Err(why) if why.kind() == io::ErrorKind::NotFound => missed += 1,
+                Err(why) => {
+                    done.failed += 1;
+                    done.note(why);
+                }
+            }
+        }
+        missed
+    }
+
+    /// Moves what was retrieved and stays to `cur`, with the flag for seen. A
+    /// message that another session has moved or removed needs nothing. A
+    /// twin stays where it is: to rename it could destroy the other.
+    fn mark_seen(&self, mailbox: &Mailbox, done: &mut Expunged, touched: &mut Touched) {
+        let Some(cur) = mailbox.folder(true) else {
+            return;
+        };
+        let read = |e: &&Entry| e.is(SEEN) && !e.is(DELETED | GONE | TWIN);
+        for entry in self.entries.iter().filter(read) {
+            let old = self.name(entry);
+            let new = match name::seen(old) {
+                Some(new) => new,
+                None if entry.is(CUR) => continue,
+                None => old.to_vec(),
+            };
+            let Some(from) = mailbox.folder(entry.is(CUR)) else {
+                continue;
+            };
+            match from.rename(old, cur, &new) {
+                Ok(()) => {
+                    done.marked += 1;
+                    touched[usize::from(entry.is(CUR))] = true;
+                    touched[1] = true;
+                }
+                Err(why) if why.kind() == io::ErrorKind::NotFound => {}
+                Err(_) => done.unmarked += 1,
+            }
+        }
+    }
+}
+
+/// `cur` comes first: a message on its way there is found in one of the two
+/// whenever the power fails.
+fn sync(mailbox: &Mailbox, touched: Touched, done: &mut Expunged) {
+    for cur in [true, false] {
+        let folder = mailbox.folder(cur).filter(|_| touched[usize::from(cur)]);
+        if let Some(Err(why)) = folder.map(|folder| folder.sync()) {
+            done.note(why);
+        }
+    }
+}

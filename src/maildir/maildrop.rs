@@ -1,0 +1,216 @@
+//! A mailbox as one session sees it: numbered messages that do not change
+//! until the session ends (RFC 1939, sections 4 to 7).
+
+use super::body::Body;
+use super::list::{CUR, DELETED, Entry, GONE, LeftOut, List, SEEN, TWIN, UNKNOWN};
+use super::name;
+use super::spool::{Mailbox, Spool};
+use super::uidl::Uidl;
+use super::{Error, on};
+
+use std::fs::File;
+use std::io;
+
+/// The maildrop of a session. Messages are numbered from 1.
+#[derive(Debug)]
+pub(crate) struct Maildrop {
+    /// `None` if there is no such mailbox: it has no mail.
+    pub(super) mailbox: Option<Mailbox>,
+    pub(super) list: List,
+}
+
+/// A message that is about to be sent.
+#[derive(Debug)]
+pub(crate) struct Retrieved {
+    pub(crate) body: Body,
+    /// The size that STAT and LIST told, or would have, if it was wrong. It
+    /// is right from now on, and where the name carried it, in the name too.
+    pub(crate) promised: Option<u64>,
+}
+
+impl Maildrop {
+    /// Opens the maildrop with at most so many messages, the oldest.
+    ///
+    /// # Errors
+    /// Those of [`Spool::mailbox`], and folders that cannot be read.
+    pub(crate) fn open(spool: &Spool, mailbox: &[u8], most: usize) -> Result<Maildrop, Error> {
+        let mailbox = spool.mailbox(mailbox)?;
+        let list = match &mailbox {
+            Some(mailbox) => List::read(mailbox, most)?,
+            None => List::default(),
+        };
+        Ok(Maildrop { mailbox, list })
+    }
+
+    /// Files in the mailbox that are not served.
+    pub(crate) fn left_out(&self) -> &LeftOut {
+        &self.list.left_out
+    }
+
+    /// The highest number a message has, deleted or not.
+    pub(crate) fn last(&self) -> usize {
+        self.list.entries.len()
+    }
+
+    /// The numbers of the messages that are not deleted.
+    pub(crate) fn numbers(&self) -> impl Iterator<Item = usize> {
+        let listed = |&(_, entry): &(usize, &Entry)| !entry.is(DELETED);
+        let entries = self.list.entries.iter().enumerate();
+        entries.filter(listed).map(|(at, _)| at + 1)
+    }
+
+    /// How many messages there are, and their octets; without the deleted.
+    pub(crate) fn stat(&mut self) -> (usize, u64) {
+        let (mut count, mut octets) = (0, 0u64);
+        for at in 0..self.last() {
+            if !self.list.entries[at].is(DELETED) {
+                count += 1;
+                octets = octets.saturating_add(self.size_at(at));
+            }
+        }
+        (count, octets)
+    }
+
+    /// Octets of a message in wire form. A size that no name tells is
+    /// counted when it is first asked for. A message that cannot be read has
+    /// none, and is added to those left out: to retrieve it will fail.
+    ///
+    /// # Errors
+    /// No message of this number, or it is deleted.
+    pub(crate) fn size(&mut self, number: usize) -> Result<u64, Error> {
+        let at = self.at(number)?;
+        Ok(self.size_at(at))
+    }
+
+    /// The unique id of a message.
+    ///
+    /// # Errors
+    /// No message of this number, or it is deleted.
+    pub(crate) fn uidl(&self, number: usize) -> Result<Uidl, Error> {
+        let entry = &self.list.entries[self.at(number)?];
+        let name = self.list.name(entry);
+        Ok(match self.list.inode(entry) {
+            Some(inode) if entry.is(TWIN) => Uidl::of_twin(name, inode),
+            _ => Uidl::of(name),
+        })
+    }
+
+    /// Opens a message for RETR.
+    ///
+    /// # Errors
+    /// No message of this number, it is deleted, gone, or cannot be read.
+    pub(crate) fn retrieve(&mut self, number: usize) -> Result<Retrieved, Error> {
+        let at = self.at(number)?;
+        let body = self.find(at)?;
+        let body = Body::counted(body).map_err(on("message"))?;
+        let told = self.list.entries[at].size;
+        let wrong = told != UNKNOWN && told != body.wire();
+        self.list.entries[at].size = body.wire();
+        if wrong {
+            self.mend(at, body.disk(), body.wire());
+        }
+        Ok(Retrieved {
+            body,
+            promised: wrong.then_some(told),
+        })
+    }
+
+    /// Opens a message for TOP with so many lines of the body.
+    ///
+    /// # Errors
+    /// As [`Maildrop::retrieve`].
+    pub(crate) fn top(&mut self, number: usize, lines: u64) -> Result<Body, Error> {
+        let at = self.at(number)?;
+        Body::top(self.find(at)?, lines).map_err(on("message"))
+    }
+
+    /// Notes that a message was sent to its end.
+    pub(crate) fn seen(&mut self, number: usize) {
+        if let Ok(at) = self.at(number) {
+            self.list.entries[at].marks |= SEEN;
+        }
+    }
+
+    /// Marks a message as deleted.
+    ///
+    /// # Errors
+    /// No message of this number, or it is deleted already.
+    pub(crate) fn delete(&mut self, number: usize) -> Result<(), Error> {
+        let at = self.at(number)?;
+        self.list.entries[at].marks |= DELETED;
+        Ok(())
+    }
+
+    /// Takes all marks of deletion back.
+    pub(crate) fn reset(&mut self) {
+        let entries = &mut self.list.entries;
+        entries.iter_mut().for_each(|e| e.marks &= !DELETED);
+    }
+
+    fn at(&self, number: usize) -> Result<usize, Error> {
+        let at = number.checked_sub(1).ok_or(Error::NoSuchMessage)?;
+        let entry = self.list.entries.get(at).ok_or(Error::NoSuchMessage)?;
+        match entry.is(DELETED) {
+            true => Err(Error::Deleted),
+            false => Ok(at),
+        }
+    }
+
+    fn size_at(&mut self, at: usize) -> u64 {
+        if self.list.entries[at].size == UNKNOWN {
+            let counted = self
+                .find(at)
+                .and_then(|file| Body::counted(file).map_err(on("message")));
+            let size = match counted {
+                Ok(body) => body.wire(),
+                Err(_) => {
+                    let name = self.list.name(&self.list.entries[at]).to_vec();
+                    self.list.left_out.add(&name, "cannot be read");
+                    0
+                }
+            };
+            self.list.entries[at].size = size;
+        }
+        self.list.entries[at].size
+    }
+
+    /// Opens the file of an entry, wherever others have renamed it to.
+    fn find(&mut self, at: usize) -> Result<File, Error> {
+        let Some(mailbox) = &self.mailbox else {
+            return Err(Error::NoSuchMessage);
+        };
+        for again in [false, true] {
+            if again {
+                self.list.refresh(mailbox)?;
+            }
+            let entry = &self.list.entries[at];
+            let folder = mailbox.folder(entry.is(CUR));
+            let (false, Some(folder)) = (entry.is(GONE), folder) else {
+                break;
+            };
+            match folder.read(self.list.name(entry)) {
+                Err(why) if why.kind() == io::ErrorKind::NotFound => {}
+                opened => return opened.map_err(on("message")),
+            }
+        }
+        Err(Error::Gone)
+    }
+
+    /// Gives a message a name with its true sizes, if its unique id stays the
+    /// same. Whether that succeeds matters to later sessions only.
+    fn mend(&mut self, at: usize, disk: u64, wire: u64) {
+        let entry = self.list.entries[at];
+        let old = self.list.name(&entry);
+        let (Some(mailbox), false) = (&self.mailbox, entry.is(TWIN)) else {
+            return;
+        };
+        let (Some(folder), Some(new)) =
+            (mailbox.folder(entry.is(CUR)), name::mended(old, disk, wire))
+        else {
+            return;
+        };
+        if Uidl::of(old) == Uidl::of(&new) && folder.rename(old, folder, &new).is_ok() {
+            self.list.renamed(at, &new, entry.is(CUR));
+        }
+    }
+}
