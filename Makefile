@@ -1,0 +1,121 @@
+# POPular: make, make demo, make check, make install. README tells the rest.
+
+PREFIX     = /usr/local
+SYSCONFDIR = /etc
+RUNDIR     = /run/popular
+SPOOL      = /var/spool/popular
+DESTDIR    =
+SBINDIR    = $(PREFIX)/sbin
+BINDIR     = $(PREFIX)/bin
+MODULEDIR  = $(PREFIX)/lib/popular
+INCLUDEDIR = $(PREFIX)/include
+SHAREDIR   = $(PREFIX)/share/popular
+MANDIR     = $(PREFIX)/share/man
+CONFDIR    = $(SYSCONFDIR)/popular
+RCDIR      = $(SYSCONFDIR)/init.d
+
+CARGO      = cargo
+CARGOFLAGS = --locked
+TARGET     = $${CARGO_TARGET_DIR:-target}
+BIN        = $(TARGET)/release
+PROVE      = prove
+PROVEFLAGS = -j2
+DAEMONS    = pproxy pserv pcheckd
+SCRIPTS    = .ci/run t/*.t t/lib/tap.sh t/deps t/demo t/stand rc.d/*
+
+# rustup installs where only a login shell looks.
+ENV = PATH="$$PATH:$$HOME/.cargo/bin" POPULAR_PREFIX=$(PREFIX) POPULAR_SYSCONFDIR=$(SYSCONFDIR) \
+	POPULAR_RUNDIR=$(RUNDIR) POPULAR_SPOOL=$(SPOOL) POPULAR_MODULEDIR=$(MODULEDIR)
+
+# What the files of the tree call by its usual name is called by its name here.
+SED = sed -e 's,/usr/local/lib/popular,$(MODULEDIR),g' -e 's,/usr/local/sbin,$(SBINDIR),g' \
+	-e 's,/usr/local/bin,$(BINDIR),g' -e 's,/usr/local/share/popular,$(SHAREDIR),g' \
+	-e 's,/usr/local/include,$(INCLUDEDIR),g' -e 's,/etc/popular,$(CONFDIR),g' \
+	-e 's,/run/popular,$(RUNDIR),g' -e 's,/var/spool/popular,$(SPOOL),g'
+
+all:
+	@t/deps -n build
+	$(ENV) $(CARGO) build --release --workspace $(CARGOFLAGS)
+
+deps:
+	@t/deps check
+
+demo:
+	@t/deps demo
+	$(ENV) $(CARGO) build --release --workspace $(CARGOFLAGS)
+	@BIN="$(BIN)" ONCE="$(ONCE)" t/demo
+
+check: all
+	@t/deps -n check
+	$(ENV) $(CARGO) test --workspace $(CARGOFLAGS)
+	BIN="$(BIN)" $(PROVE) $(PROVEFLAGS) t/[0-8]*.t
+
+check-slow: all
+	BIN="$(BIN)" $(PROVE) t/9*.t
+
+bench: all
+	BIN="$(BIN)" t/bench
+
+lint:
+	$(ENV) $(CARGO) fmt --all --check
+	$(ENV) $(CARGO) clippy --workspace --all-targets $(CARGOFLAGS) -- -D warnings
+	@t/deps -n lint
+	@if mandoc -Tlint man/*.[1-8] | grep -v 'referenced manual not found'; then exit 1; fi
+	shellcheck -x $(SCRIPTS)
+
+# A start file that is there already belongs to the administrator.
+install:
+	@test -x "$(BIN)/pproxy" || { echo 'nothing is built yet: run make first'; exit 1; }
+	install -d "$(DESTDIR)$(SBINDIR)" "$(DESTDIR)$(BINDIR)" "$(DESTDIR)$(MODULEDIR)" \
+		"$(DESTDIR)$(INCLUDEDIR)/popular" "$(DESTDIR)$(SHAREDIR)" "$(DESTDIR)$(RCDIR)" \
+		"$(DESTDIR)$(CONFDIR)/capa"
+	@set -e; for main in src/bin/*.rs; do \
+		name=$$(basename "$$main" .rs); dir="$(BINDIR)"; \
+		case " $(DAEMONS) " in *" $$name "*) dir="$(SBINDIR)" ;; esac; \
+		echo "$$dir/$$name"; \
+		install -m 755 "$(BIN)/$$name" "$(DESTDIR)$$dir/$$name"; done
+	@set -e; for module in "$(BIN)"/libpdm_*.so; do \
+		echo "$(MODULEDIR)/$${module##*/}"; \
+		install -m 644 "$$module" "$(DESTDIR)$(MODULEDIR)/"; done
+	install -m 644 src/pdm/popular/pdm.h "$(DESTDIR)$(INCLUDEDIR)/popular/"
+	@set -e; for page in man/*.[1-8]; do \
+		dir="$(MANDIR)/man$${page##*.}"; echo "$$dir/$${page##*/}"; \
+		install -d "$(DESTDIR)$$dir"; \
+		$(SED) "$$page" >"$(DESTDIR)$$dir/$${page##*/}"; done
+	@set -e; for name in $(DAEMONS); do \
+		echo "$(RCDIR)/$$name"; \
+		$(SED) "rc.d/$$name" >"$(DESTDIR)$(RCDIR)/$$name"; \
+		chmod 755 "$(DESTDIR)$(RCDIR)/$$name"; \
+		file="$(DESTDIR)$(CONFDIR)/$$name.rc"; \
+		if [ -e "$$file" ]; then echo "$(CONFDIR)/$$name.rc is kept as it is"; \
+		else echo "$(CONFDIR)/$$name.rc"; $(SED) "etc/$$name.rc" >"$$file"; fi; done
+	$(SED) rc.d/popular.subr >"$(DESTDIR)$(SHAREDIR)/popular.subr"
+
+# Start files that were edited stay, and say so.
+uninstall:
+	@for main in src/bin/*.rs; do name=$$(basename "$$main" .rs); \
+		rm -f "$(DESTDIR)$(SBINDIR)/$$name" "$(DESTDIR)$(BINDIR)/$$name"; done
+	@for module in src/modules/*/Cargo.toml; do \
+		name=$$(basename "$$(dirname "$$module")"); \
+		rm -f "$(DESTDIR)$(MODULEDIR)/libpdm_$$name.so"; done
+	rm -f "$(DESTDIR)$(INCLUDEDIR)/popular/pdm.h" "$(DESTDIR)$(SHAREDIR)/popular.subr"
+	@for page in man/*.[1-8]; do \
+		rm -f "$(DESTDIR)$(MANDIR)/man$${page##*.}/$${page##*/}"; done
+	@for name in $(DAEMONS); do rm -f "$(DESTDIR)$(RCDIR)/$$name"; \
+		file="$(DESTDIR)$(CONFDIR)/$$name.rc"; \
+		if [ ! -e "$$file" ]; then :; \
+		elif $(SED) "etc/$$name.rc" | cmp -s - "$$file"; then rm -f "$$file"; \
+		else echo "$(CONFDIR)/$$name.rc was edited: left where it is"; fi; done
+	@for dir in "$(CONFDIR)/capa" "$(CONFDIR)" "$(MODULEDIR)" "$(INCLUDEDIR)/popular" "$(SHAREDIR)"; do \
+		rmdir "$(DESTDIR)$$dir" 2>/dev/null || :; done
+	@test -z "$(DESTDIR)" || find "$(DESTDIR)" -depth -type d -exec rmdir {} + 2>/dev/null || :
+
+clean:
+	$(ENV) $(CARGO) clean
+
+dist:
+	@version=$$(sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -n 1); \
+	git archive --prefix="popular-$$version/" -o "popular-$$version.tar.gz" HEAD && \
+	echo "popular-$$version.tar.gz"
+
+.PHONY: all deps demo check check-slow bench lint install uninstall clean dist
