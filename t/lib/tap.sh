@@ -255,6 +255,13 @@ cleanup() {
         _name=${_job##*/}
         end "${_name%.job}" >/dev/null 2>&1
     done
+    # Daemons that detached: their pid files stand in run directories of ours.
+    for _job in "$T"/run*/*.pid; do
+        [ -f "$_job" ] || continue
+        read -r _pid <"$_job"
+        kill "$_pid" 2>/dev/null
+        until_ok gone "$_pid" || kill -KILL "$_pid" 2>/dev/null
+    done
     if [ "${KEEP-}" ]; then echo "# left behind: $T"; else rm -rf "$T"; fi
     exit "$_exit"
 }
