@@ -78,18 +78,18 @@ install:
 		echo "$(MODULEDIR)/$${module##*/}"; \
 		install -m 644 "$$module" "$(DESTDIR)$(MODULEDIR)/"; done
 	install -m 644 src/pdm/popular/pdm.h "$(DESTDIR)$(INCLUDEDIR)/popular/"
-	@set -e; for page in man/*.[1-8]; do \
+	@set -e; umask 022; for page in man/*.[1-8]; do \
 		dir="$(MANDIR)/man$${page##*.}"; echo "$$dir/$${page##*/}"; \
 		install -d "$(DESTDIR)$$dir"; \
 		$(SED) "$$page" >"$(DESTDIR)$$dir/$${page##*/}"; done
-	@set -e; for name in $(DAEMONS); do \
+	@set -e; umask 022; for name in $(DAEMONS); do \
 		echo "$(RCDIR)/$$name"; \
 		$(SED) "rc.d/$$name" >"$(DESTDIR)$(RCDIR)/$$name"; \
 		chmod 755 "$(DESTDIR)$(RCDIR)/$$name"; \
 		file="$(DESTDIR)$(CONFDIR)/$$name.rc"; \
 		if [ -e "$$file" ]; then echo "$(CONFDIR)/$$name.rc is kept as it is"; \
 		else echo "$(CONFDIR)/$$name.rc"; $(SED) "etc/$$name.rc" >"$$file"; fi; done
-	$(SED) rc.d/popular.subr >"$(DESTDIR)$(SHAREDIR)/popular.subr"
+	umask 022; $(SED) rc.d/popular.subr >"$(DESTDIR)$(SHAREDIR)/popular.subr"
 
 # Start files that were edited stay, and say so.
 uninstall:

@@ -36,6 +36,7 @@ if [ -z "${PORTBASE-}" ] || [ "${PORTPID-}" != $$ ]; then
     exec perl t/lib/hold 24 sh "$0" "$@"
 fi
 
+umask 022
 LC_ALL=C
 export LC_ALL
 unset POPULAR_RUNDIR
@@ -56,16 +57,7 @@ mkdir "$T/run"
 port() { echo $((PORTBASE + $1)); }
 file() { cat >"$T/$1"; }
 
-asuser() {
-    if [ "$ROOT" ]; then
-        perl -MPOSIX -e '
-            my @who = getpwnam shift or die "no such user\n";
-            $( = $) = "$who[3] $who[3]"; $< = $> = $who[2];
-            exec @ARGV or die "$ARGV[0]: $!\n"' "$USER" "$@"
-    else
-        "$@"
-    fi
-}
+asuser() { "$LIB/as" "$USER" "$@"; }
 
 # A clone below /root, say, cannot be read by the user the daemons drop to.
 if [ "$ROOT" ] && [ -d "$BIN" ] && ! asuser test -x "$BIN"; then

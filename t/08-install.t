@@ -1,0 +1,52 @@
+#!/bin/sh
+# The tree: make install puts everything where it belongs, and uninstall leaves nothing.
+. t/lib/tap.sh
+plan 13
+
+unset MAKEFLAGS MFLAGS
+D=$T/root
+mk() (
+    umask 077
+    make -s "$@" DESTDIR="$D" BIN="$BIN" >"$T/make.log" 2>&1
+)
+there() {
+    for path; do
+        [ -f "$D$path" ] || echo "$path"
+    done
+}
+
+mk install
+ok $? 'make install succeeds'
+is "$(there /usr/local/sbin/pproxy /usr/local/sbin/pserv /usr/local/sbin/pcheckd)" '' \
+    'daemons are in sbin'
+is "$(for main in src/bin/*.rs; do
+    name=$(basename "$main" .rs)
+    there "/usr/local/bin/$name"
+done | grep -vx -e /usr/local/bin/pproxy -e /usr/local/bin/pserv -e /usr/local/bin/pcheckd)" '' \
+    'tools are in bin'
+is "$(there /usr/local/lib/popular/libpdm_flat.so /usr/local/include/popular/pdm.h)" '' \
+    'modules and their header are there'
+is "$(for page in man/*.[1-8]; do there "/usr/local/share/man/man${page##*.}/${page##*/}"; done)" '' \
+    'so is the whole manual'
+is "$(there /etc/popular/pproxy.rc /etc/popular/pserv.rc /etc/popular/pcheckd.rc)" '' \
+    'so are the start files'
+is "$(there /etc/init.d/pproxy /usr/local/share/popular/popular.subr)" '' \
+    'and the start scripts'
+is "$(find "$D" -mindepth 1 ! -perm -044)" '' 'everybody may read all of it'
+
+echo 'set maxsession 7' >"$D/etc/popular/pproxy.rc"
+mk install
+is "$(cat "$D/etc/popular/pproxy.rc")" 'set maxsession 7' 'a second install keeps an edited file'
+mk uninstall
+is "$(find "$D" -type f)" "$D/etc/popular/pproxy.rc" 'uninstall leaves only that file'
+rm "$D/etc/popular/pproxy.rc"
+
+mk install PREFIX=/opt/popular SYSCONFDIR=/opt/etc RUNDIR=/opt/run
+is "$(there /opt/popular/sbin/pproxy /opt/etc/popular/pserv.rc /opt/etc/init.d/pserv)" '' \
+    'other places are taken'
+is "$(grep -rlE '/usr/local|[^t]/etc/popular|[^t]/run/popular' "$D/opt/etc" "$D/opt/popular/share")" '' \
+    'and named in scripts, start files and manual'
+mk uninstall PREFIX=/opt/popular SYSCONFDIR=/opt/etc RUNDIR=/opt/run
+ok $? 'and no directory'
+[ ! -e "$D" ]
+ok $? 'uninstall leaves no file and no directory' "$(find "$D" 2>&1)"
