@@ -10,6 +10,11 @@
 #   file NAME                      standard input becomes $T/NAME
 #   spool                          makes $T/spool, which the daemons may write
 #   modules                        copies the modules to $T/lib, where the daemons may read them
+#   suite, start_suite             writes start files for all three daemons on ports 1 (POP3),
+#                                  2 (XPOP) and 3 (MAILCHECK) and an empty $T/users; starts them
+#   account USER BACKEND MAILBOX   adds one to $T/users, with the password secret
+#   box MAILBOX                    makes an empty mailbox
+#   deliver MAILBOX                pdeliver, standard input being the message
 #   daemon [-n NAME] PROGRAM ...   runs PROGRAM, its output in $T/NAME.log (NAME: PROGRAM's)
 #   ready N[/udp]                  waits until somebody listens on port N
 #   talk [-n NAME] N ITEM ...      a dialogue with port N (see talk.pl), kept as $T/talk.log
@@ -69,7 +74,8 @@ fi
 spool() {
     mkdir -p "$T/spool"
     : >"$T/spool/.popular-spool"
-    [ -z "$ROOT" ] || chown -R "$USER" "$T/spool"
+    : >>"$T/pdeliver.log"
+    [ -z "$ROOT" ] || chown -R "$USER" "$T/spool" "$T/pdeliver.log"
 }
 
 modules() {
@@ -77,6 +83,37 @@ modules() {
     cp "$BIN"/libpdm_*.so "$T/lib/"
     chmod 755 "$T"/lib/*
 }
+
+suite() {
+    spool
+    modules
+    file users </dev/null
+    file pserv.rc <<EOC
+set spool $T/spool
+server add main 127.0.0.1:$(port 2) allow=127.0.0.0/8
+EOC
+    file pcheckd.rc <<EOC
+set spool $T/spool
+server add main 127.0.0.1:$(port 3) allow=127.0.0.0/8
+EOC
+    file pproxy.rc <<EOC
+set moduledir $T/lib
+backend add b1 127.0.0.1:$(port 2) proto=cxpop check=127.0.0.1:$(port 3)
+pdm add users flat $T/users
+vserv add main 127.0.0.1:$(port 1)
+EOC
+}
+
+start_suite() {
+    daemon pserv -d -f "$T/pserv.rc"
+    daemon pcheckd -d -f "$T/pcheckd.rc"
+    daemon pproxy -d -f "$T/pproxy.rc"
+    ready 2 && ready 3/udp && ready 1
+}
+
+account() { echo "*:$1:{PLAIN}secret:$2:$3" >>"$T/users"; }
+box() { asuser mkdir -p "$T/spool/$1/new" "$T/spool/$1/cur" "$T/spool/$1/tmp"; }
+deliver() { asuser "$BIN/pdeliver" -c -m "$T/spool" -l "$T/pdeliver.log" "$1"; }
 
 until_ok() {
     _end=$(($(date +%s) + WAIT))
