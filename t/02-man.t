@@ -1,7 +1,7 @@
 #!/bin/sh
 # The manual: what a program knows has its .It in a page, and nothing else has.
 #
-# In man/NAME.rc.5 a variable stands as `.It Va name`, a control word as `.It Ic word ...`, its
+# In man/NAME.rc.5, or in man/popular-control.5 if all daemons have it, a variable stands as `.It Va name`, a control word as `.It Ic word ...`, its
 # options below it as `.It Cm key Ns = ...`; in man/popular-log.7 an event as `.It Sy name`,
 # followed by its number in four hexadecimal digits. Option -T of a program prints its tables.
 . t/lib/tap.sh
@@ -33,7 +33,7 @@ is "$pages" '' 'every program has a page'
 
 for name in pproxy pserv pcheckd; do
     "$BIN/$name" -T >"$T/$name.table" 2>&1
-    perl "$T/items.pl" "man/$name.rc.5" >"$T/$name.items" 2>/dev/null
+    perl "$T/items.pl" "man/$name.rc.5" man/popular-control.5 >"$T/$name.items" 2>/dev/null
 done
 
 # what of row kind and first words stands in the table but not in the page, or the reverse
