@@ -1,0 +1,44 @@
+#!/bin/sh
+# The suite: a thousand clients log in at once, sit, and leave; the next one is told why not.
+. t/lib/tap.sh
+plan 11
+
+ulimit -n 4096 2>/dev/null || skip_all 'a thousand descriptors are not to be had'
+suite
+account empty b1 e/empty
+file more.rc <<EOC
+set maxsession 1000
+EOC
+cat "$T/more.rc" >>"$T/pproxy.rc"
+start_suite
+
+perl t/lib/crowd.pl hold "$(port 1)" 1000 empty secret "$T/leave" >"$T/crowd.log" 2>&1 &
+crowd=$!
+seen crowd '^in 1000 refused 0' 'a thousand clients are logged in at once'
+is "$(ctl pproxy session list | grep -c 'user=empty\|empty@')" 1000 'session list shows them all'
+
+talk 1
+line 1 '^-ERR \[SYS/TEMP\] .*maxsession' 'number 1001 is refused with the reason'
+line 2 '\[closed\]' 'and hung up on'
+perl t/lib/crowd.pl load "$(port 1)" 1 empty secret "$T/refused" >"$T/refused.log" 2>&1 &
+late=$!
+: >"$T/refused"
+wait $late
+like "$(cat "$T/refused.log")" 'slowest refusal: [0-9]{1,3} ms' 'at once'
+ctl pproxy set maxsession 1001 >/dev/null
+talk 1 'USER empty' 'PASS secret' 'QUIT'
+line 3 '^\+OK' 'a limit that is raised holds at once'
+ctl pproxy set maxsession 1000 >/dev/null
+
+: >"$T/leave"
+wait $crowd
+is "$(tail -n 1 "$T/crowd.log")" 'sessions=1000 refused=0 failed=0' 'all leave as they came'
+nobody() { ! ctl pproxy session list | grep -q 'empty'; }
+until_ok nobody
+ok $? 'nobody is left in the list'
+workers() { [ "$(ctl pproxy show maxspare | tr -dc '0-9 ' | awk '{ print $1 }')" ]; }
+workers
+ok $? 'the proxy answers as before'
+talk 1 'USER empty' 'PASS secret' 'STAT' 'QUIT'
+line 4 '^\+OK 0 0' 'and serves as before'
+unseen pserv 'ev=server_session' 'pserv was left in peace all the time'
