@@ -4,9 +4,7 @@ use std::fs::File;
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
-use nix::errno::Errno;
-use nix::fcntl::{FcntlArg, fcntl};
-use nix::libc;
+use crate::sys::lock;
 
 /// Ours as long as we live: a record lock, which children do not inherit, so
 /// that sessions which outlive their master keep no new one out.
@@ -35,26 +33,15 @@ impl PidFile {
             .create(true)
             .truncate(false)
             .open(path)?;
-        let lock = libc::flock {
-            l_type: libc::F_WRLCK as libc::c_short,
-            l_whence: libc::SEEK_SET as libc::c_short,
-            l_start: 0,
-            l_len: 0,
-            l_pid: 0,
-        };
-        match fcntl(&file, FcntlArg::F_SETLK(&lock)) {
-            Ok(_) => {}
-            Err(Errno::EAGAIN | Errno::EACCES) => {
-                let mut pid = String::new();
-                let _ = file.take(20).read_to_string(&mut pid);
-                let text = format!(
-                    "{name} is running already, as process {} ({})",
-                    pid.trim(),
-                    path.display()
-                );
-                return Err(io::Error::new(io::ErrorKind::AlreadyExists, text));
-            }
-            Err(errno) => return Err(errno.into()),
+        if !lock::take(&file)? {
+            let mut pid = String::new();
+            let _ = file.take(20).read_to_string(&mut pid);
+            let text = format!(
+                "{name} is running already, as process {} ({})",
+                pid.trim(),
+                path.display()
+            );
+            return Err(io::Error::new(io::ErrorKind::AlreadyExists, text));
         }
         file.set_len(0)?;
         file.write_all(format!("{}\n", std::process::id()).as_bytes())?;
