@@ -61,8 +61,7 @@ words() {
 }
 # A key belongs to the words with the same first word as the item above it.
 keys() {
-    sed -n 's/^key \([^ ]*\) .*[ ]\([^ ]*\)$/\1 \2/p; s/^key \([^ ]*\) \([^ ]*\)$/\1 \2/p' "$2" |
-        sort -u >"$T/a"
+    sed -n 's/^key \([^ ]*\) [^ ]* \([^ ]*\) .*/\1 \2/p' "$2" | sort -u >"$T/a"
     awk '$1 == "Ic" { head = $2 }
         $1 == "Cm" && $2 ~ /=/ { sub(/=.*/, "", $2); print head, $2 }' "$3" | sort -u >"$T/b"
     comm -3 "$T/a" "$T/b" | tr -d '\t' | sed "s/^/$1: /"
