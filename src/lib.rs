@@ -15,3 +15,6 @@ mod daemon;
 mod maildir;
 mod net;
 mod pop3;
+mod pserv;
+
+pub use pserv::main as pserv_main;

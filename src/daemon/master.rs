@@ -239,7 +239,7 @@ impl<S: Service> Master<S> {
                 self.board.head(Head::Generation).store(u64::MAX, Relaxed);
                 pools().for_each(|pool| pool.signal(LOOK));
                 // Another master may start while our last sessions finish.
-                self.pidfile.take().map_or((), PidFile::remove);
+                self.remove_pidfile();
             }
             _ => {
                 self.ending = Some(Ending::All(now() + PATIENCE));
@@ -273,7 +273,13 @@ impl<S: Service> Master<S> {
             drop(control.work());
             control.remove();
         }
-        self.pidfile.take().map_or((), PidFile::remove);
+        self.remove_pidfile();
+    }
+
+    fn remove_pidfile(&mut self) {
+        if let Some(pidfile) = self.pidfile.take() {
+            pidfile.remove();
+        }
     }
 
     /// Tries a candidate in a pool of its own.

@@ -53,6 +53,12 @@ impl AsRef<[u8]> for Uidl {
     }
 }
 
+impl std::fmt::Display for Uidl {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(std::str::from_utf8(self.as_ref()).unwrap_or_default())
+    }
+}
+
 impl std::fmt::Debug for Uidl {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{}", self.as_ref().escape_ascii())

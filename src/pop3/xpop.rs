@@ -205,7 +205,12 @@ mod tests {
     #[test]
     fn each_wrong_line_is_named() {
         for (mailbox, sid, flags, why) in [
-            ("../x", "a", "", "mailbox must not have an empty, . or .. component"),
+            (
+                "../x",
+                "a",
+                "",
+                "mailbox must not have an empty, . or .. component",
+            ),
             ("", "a", "", "mailbox is empty"),
             ("x", "a b", "", "session id is none"),
             ("x", "", "", "session id is none"),
@@ -217,7 +222,11 @@ mod tests {
             ("x", "a", " USER=a\u{7f}", "USER is not percent-encoded"),
         ] {
             let flaw = parse(mailbox.as_bytes(), sid.as_bytes(), flags.as_bytes());
-            assert_eq!(flaw.unwrap_err().to_string(), why, "{mailbox} {sid} {flags}");
+            assert_eq!(
+                flaw.unwrap_err().to_string(),
+                why,
+                "{mailbox} {sid} {flags}"
+            );
         }
         let long = format!(" USER={}", "a".repeat(USER_MAX + 1));
         assert!(parse(b"x", b"a", long.as_bytes()).is_err());

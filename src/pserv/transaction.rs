@@ -1,0 +1,209 @@
+//! What the commands of the TRANSACTION state do (RFC 1939 section 5 to 7).
+
+use super::session::{DISK, Session};
+use crate::base::clock::now;
+use crate::maildir::body::Body;
+use crate::maildir::{self, Error};
+use crate::pop3::command::{Next, Refusal, number};
+use crate::pop3::greet::CAPABILITIES;
+use crate::pop3::reply::{SYS_TEMP, Stuffer, err, ok};
+use crate::pop3::wire::CHUNK;
+
+type Outcome = Result<Next, Refusal>;
+
+/// The number of a message.
+fn message(word: &[u8]) -> Result<usize, Refusal> {
+    let number = number(word).and_then(|n| usize::try_from(n).ok());
+    number.ok_or_else(|| "the number of a message is digits only".into())
+}
+
+impl Session<'_> {
+    pub(super) fn capa(&mut self, _: &[&[u8]]) -> Outcome {
+        self.wire.out.extend_from_slice(CAPABILITIES);
+        Ok(Next::Stay)
+    }
+
+    pub(super) fn noop(&mut self, _: &[&[u8]]) -> Outcome {
+        ok(&mut self.wire.out, "");
+        Ok(Next::Stay)
+    }
+
+    pub(super) fn stat(&mut self, _: &[&[u8]]) -> Outcome {
+        self.told = true;
+        let (count, octets) = self.drop.stat();
+        ok(&mut self.wire.out, format_args!("{count} {octets}"));
+        Ok(Next::Stay)
+    }
+
+    pub(super) fn list(&mut self, args: &[&[u8]]) -> Outcome {
+        self.told = true;
+        if let [word] = args {
+            let number = message(word)?;
+            let size = self.drop.size(number).map_err(|why| self.refusal(&why))?;
+            ok(&mut self.wire.out, format_args!("{number} {size}"));
+            return Ok(Next::Stay);
+        }
+        ok(&mut self.wire.out, "scan listing follows");
+        let numbers: Vec<usize> = self.drop.numbers().collect();
+        for number in numbers {
+            let size = self.drop.size(number).unwrap_or(0);
+            self.row(format_args!("{number} {size}"))?;
+        }
+        self.wire.out.extend_from_slice(b".\r\n");
+        Ok(Next::Stay)
+    }
+
+    pub(super) fn uidl(&mut self, args: &[&[u8]]) -> Outcome {
+        if let [word] = args {
+            let number = message(word)?;
+            let uidl = self.drop.uidl(number).map_err(|why| self.refusal(&why))?;
+            ok(&mut self.wire.out, format_args!("{number} {uidl}"));
+            return Ok(Next::Stay);
+        }
+        ok(&mut self.wire.out, "unique-id listing follows");
+        let numbers: Vec<usize> = self.drop.numbers().collect();
+        for number in numbers {
+            let uidl = self.drop.uidl(number).map_err(|why| self.refusal(&why))?;
+            self.row(format_args!("{number} {uidl}"))?;
+        }
+        self.wire.out.extend_from_slice(b".\r\n");
+        Ok(Next::Stay)
+    }
+
+    /// One line of a list; a long list goes out in pieces.
+    fn row(&mut self, text: std::fmt::Arguments<'_>) -> Result<(), Refusal> {
+        use std::io::Write;
+        let _ = write!(self.wire.out, "{text}\r\n");
+        if self.wire.out.len() < CHUNK {
+            return Ok(());
+        }
+        // Whoever does not take our answers is noticed at the next wait.
+        let sent = self.flush();
+        self.seat.guard(now() + DISK);
+        sent.map_err(|broken| Refusal::from(broken.reason()))
+    }
+
+    pub(super) fn retr(&mut self, args: &[&[u8]]) -> Outcome {
+        let number = message(args[0])?;
+        let message = self
+            .drop
+            .retrieve(number)
+            .map_err(|why| self.refusal(&why))?;
+        if let Some(promised) = message.promised {
+            let octets = message.body.wire();
+            event!(
+                SIZE_MENDED,
+                self.sid,
+                message = number,
+                promised = promised,
+                octets = octets
+            );
+            if self.told {
+                return Err(format!(
+                    "{SYS_TEMP} the size told for this message was wrong and is mended; ask again"
+                )
+                .into());
+            }
+        }
+        ok(
+            &mut self.wire.out,
+            format_args!("{} octets", message.body.wire()),
+        );
+        let next = self.send(number, message.body);
+        if next == Next::Stay {
+            self.retrieved += 1;
+            self.drop.seen(number);
+        }
+        Ok(next)
+    }
+
+    pub(super) fn top(&mut self, args: &[&[u8]]) -> Outcome {
+        let number = message(args[0])?;
+        let lines =
+            crate::pop3::command::number(args[1]).ok_or("the number of lines is digits only")?;
+        let body = self
+            .drop
+            .top(number, lines)
+            .map_err(|why| self.refusal(&why))?;
+        ok(&mut self.wire.out, "top of message follows");
+        Ok(self.send(number, body))
+    }
+
+    /// Sends a message behind its `+OK`. Once that is said, a message that
+    /// cannot be read to its end leaves only one honest way: to hang up.
+    fn send(&mut self, number: usize, mut body: Body) -> Next {
+        let mut stuffer = Stuffer::default();
+        loop {
+            match body.next() {
+                Ok(Some(piece)) => stuffer.put(piece, &mut self.wire.out),
+                Ok(None) => break,
+                Err(why) => {
+                    event!(MESSAGE_FAILED, self.sid, message = number, why = why);
+                    return self.hang_up("read_error");
+                }
+            }
+            if self.wire.out.len() >= CHUNK {
+                if let Err(broken) = self.flush() {
+                    return self.hang_up(broken.reason());
+                }
+                self.seat.guard(now() + DISK);
+            }
+        }
+        stuffer.end(&mut self.wire.out);
+        Next::Stay
+    }
+
+    /// Leaves without another word, not even those that wait to be said.
+    fn hang_up(&mut self, why: &'static str) -> Next {
+        self.wire.out.clear();
+        self.end = why;
+        Next::Leave
+    }
+
+    pub(super) fn dele(&mut self, args: &[&[u8]]) -> Outcome {
+        let number = message(args[0])?;
+        self.drop.delete(number).map_err(|why| self.refusal(&why))?;
+        ok(&mut self.wire.out, "message deleted");
+        Ok(Next::Stay)
+    }
+
+    pub(super) fn rset(&mut self, _: &[&[u8]]) -> Outcome {
+        self.drop.reset();
+        ok(&mut self.wire.out, "");
+        Ok(Next::Stay)
+    }
+
+    /// The UPDATE state: acknowledged when it is on disk.
+    pub(super) fn quit(&mut self, _: &[&[u8]]) -> Outcome {
+        let done = self.drop.expunge(self.master);
+        self.removed = done.removed;
+        match &done.why {
+            None => ok(&mut self.wire.out, "good bye"),
+            Some(why) => {
+                event!(
+                    EXPUNGE_FAILED,
+                    self.sid,
+                    removed = done.removed,
+                    failed = done.failed,
+                    why = why
+                );
+                err(
+                    &mut self.wire.out,
+                    format_args!("{SYS_TEMP} some deleted messages may not be removed"),
+                );
+            }
+        }
+        Ok(Next::Leave)
+    }
+
+    /// What the client is told of an error, and the administrator of ours.
+    fn refusal(&self, why: &maildir::Error) -> Refusal {
+        match why {
+            Error::NoSuchMessage | Error::Deleted | Error::Gone => why.to_string().into(),
+            _ => {
+                event!(MESSAGE_FAILED, self.sid, why = why.to_string());
+                format!("{SYS_TEMP} the message cannot be read now").into()
+            }
+        }
+    }
+}
