@@ -5,6 +5,10 @@
 /// a SASL response of 8192 octets.
 const CAPACITY: usize = 8448;
 
+/// How much at first: hardly any client ever needs more, and every page that
+/// is written to is one more page of memory for each session.
+const FIRST: usize = 1024;
+
 /// What the buffer holds next.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Got {
@@ -21,7 +25,7 @@ pub(crate) enum Got {
 /// Takes octets in and gives lines out. A line ends with LF; a CR before it
 /// belongs to the end.
 pub(crate) struct LineBuf {
-    bytes: Box<[u8]>,
+    bytes: Vec<u8>,
     start: usize,
     end: usize,
     /// The line last given out.
@@ -33,7 +37,7 @@ pub(crate) struct LineBuf {
 impl Default for LineBuf {
     fn default() -> LineBuf {
         LineBuf {
-            bytes: vec![0; CAPACITY].into(),
+            bytes: vec![0; FIRST],
             start: 0,
             end: 0,
             line: 0..0,
@@ -50,12 +54,23 @@ impl LineBuf {
             self.end -= self.start;
             self.start = 0;
         }
+        if self.end == self.bytes.len() {
+            self.grow();
+        }
         &mut self.bytes[self.end..]
+    }
+
+    /// Moves to more room; what may be a secret is not left behind.
+    fn grow(&mut self) {
+        let mut more = vec![0; (self.bytes.len() * 4).min(CAPACITY)];
+        more[..self.end].copy_from_slice(&self.bytes[..self.end]);
+        crate::sys::secret::wipe(&mut self.bytes);
+        self.bytes = more;
     }
 
     /// `count` octets of the room were filled.
     pub(crate) fn filled(&mut self, count: usize) {
-        self.end = (self.end + count).min(CAPACITY);
+        self.end = (self.end + count).min(self.bytes.len());
     }
 
     /// The next line of at most `longest` octets, its end included
@@ -111,8 +126,14 @@ mod tests {
     use proptest::prelude::*;
 
     fn feed(buf: &mut LineBuf, bytes: &[u8]) {
-        buf.room()[..bytes.len()].copy_from_slice(bytes);
-        buf.filled(bytes.len());
+        let mut rest = bytes;
+        while !rest.is_empty() {
+            let room = buf.room();
+            let count = room.len().min(rest.len());
+            room[..count].copy_from_slice(&rest[..count]);
+            buf.filled(count);
+            rest = &rest[count..];
+        }
     }
 
     fn all(input: &[u8], longest: usize, step: usize) -> Vec<Result<Vec<u8>, &'static str>> {

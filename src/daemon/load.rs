@@ -33,6 +33,23 @@ fn drop_rights(config: &Config) -> Result<(), String> {
     proc::no_core().map_err(|why| format!("cannot forbid core files: {why}"))
 }
 
+/// Fills the holes that loading has left in the heap. A worker that puts its
+/// few small things into such holes writes to a page for each of them, and
+/// every page it writes to is its own; behind this they lie side by side.
+pub(crate) fn settle_heap() {
+    let beyond: Vec<u8> = Vec::with_capacity(64 * 1024);
+    let top = beyond.as_ptr().addr();
+    for size in (16..=2048).step_by(16) {
+        for _ in 0..256 {
+            let filler: Vec<u8> = Vec::with_capacity(size);
+            if filler.as_ptr().addr() >= top {
+                break;
+            }
+            std::mem::forget(filler);
+        }
+    }
+}
+
 /// Finds the addresses of every host that is not known yet.
 fn resolve(config: &mut Config) -> Result<(), String> {
     let hosts: HashSet<String> = config.hosts().map(String::from).collect();

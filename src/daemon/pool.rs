@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use std::io::{self, Read, Write};
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::UnixStream;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
@@ -14,7 +15,7 @@ use super::board::{BEYOND, Board, Field, Head, State, Text};
 use super::config::Config;
 use super::load;
 use super::policy::{Counts, Limits, advise};
-use super::seat::Seat;
+use super::seat::{SIGNALS, Seat};
 use super::service::Service;
 use super::signals::{LOOK, POWER, Signals};
 use super::vars::{MAXSESSION, MAXSPARE, MINSPARE};
@@ -64,7 +65,8 @@ struct Child {
 struct Pool<S> {
     nest: Nest,
     service: S,
-    signals: Signals,
+    /// A worker takes them over, with a pipe of its own.
+    signals: Rc<Signals>,
     poked: OwnedFd,
     poke: OwnedFd,
     children: HashMap<i32, Child>,
@@ -88,7 +90,7 @@ pub(crate) fn run<S: Service>(nest: Nest) -> ! {
 fn live<S: Service>(mut nest: Nest) -> io::Result<i32> {
     crate::sys::proc::new_session()?;
     default_signals(&[Signal::SIGHUP, Signal::SIGQUIT, POWER])?;
-    let signals = Signals::listen(&[Signal::SIGCHLD, Signal::SIGTERM, Signal::SIGINT, LOOK])?;
+    let signals = Signals::listen(&SIGNALS)?;
     unblock_signals()?;
     let Some(mut channel) = nest.channel.take() else {
         return Ok(1);
@@ -106,6 +108,7 @@ fn live<S: Service>(mut nest: Nest) -> io::Result<i32> {
         return Ok(0);
     }
     nest.channel = Some(channel);
+    load::settle_heap();
     let (poked, poke) = crate::sys::proc::pipe()?;
     for fd in [&poked, &poke] {
         nix::fcntl::fcntl(fd, nix::fcntl::F_SETFL(nix::fcntl::OFlag::O_NONBLOCK))?;
@@ -113,7 +116,7 @@ fn live<S: Service>(mut nest: Nest) -> io::Result<i32> {
     Pool {
         nest,
         service,
-        signals,
+        signals: Rc::new(signals),
         poked,
         poke,
         children: HashMap::new(),
@@ -349,8 +352,8 @@ impl<S: Service> Pool<S> {
     fn become_worker(&mut self, slot: usize) -> io::Result<i32> {
         let program = S::TABLES.name;
         log::after_fork();
-        self.signals.forget();
-        let seat = Seat::take(self.nest.board, slot, program)?;
+        Rc::get_mut(&mut self.signals).map_or(Ok(()), Signals::renew)?;
+        let seat = Seat::sit(self.nest.board, slot, program, self.signals.clone());
         self.nest.channel = None;
         unblock_signals()?;
         title::set(format!("{program}: worker").as_bytes());

@@ -1,7 +1,7 @@
 //! A worker's place: its slot, its signals, the live values it looks at.
 
-use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
+use std::rc::Rc;
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::Relaxed;
 
@@ -13,33 +13,50 @@ use crate::base::clock::{Ms, NEVER, now};
 use crate::base::vars::Key;
 use crate::net::wait::{Stop, Watch};
 
+/// What pools and workers listen to.
+pub(super) const SIGNALS: [Signal; 4] = [LOOK, Signal::SIGTERM, Signal::SIGINT, Signal::SIGCHLD];
+
 /// What a worker holds while it lives.
 pub(crate) struct Seat {
     board: Board,
     slot: usize,
     program: &'static str,
     pid: i32,
-    signals: Signals,
+    signals: Rc<Signals>,
     ended: std::cell::Cell<bool>,
 }
 
 impl Seat {
-    /// Sits down in a claimed slot. Called in the worker, before it lets
-    /// signals in.
+    /// Sits down in a claimed slot, with a pipe of its own for [`SIGNALS`].
     ///
     /// # Errors
     /// No descriptors left.
-    pub(crate) fn take(board: Board, slot: usize, program: &'static str) -> io::Result<Seat> {
-        let signals = Signals::listen(&[LOOK, Signal::SIGTERM, Signal::SIGINT])?;
+    #[cfg(test)]
+    pub(crate) fn take(board: Board, slot: usize, program: &'static str) -> std::io::Result<Seat> {
+        Ok(Seat::sit(
+            board,
+            slot,
+            program,
+            Rc::new(Signals::listen(&SIGNALS)?),
+        ))
+    }
+
+    /// Sits down in a claimed slot; called in the worker.
+    pub(super) fn sit(
+        board: Board,
+        slot: usize,
+        program: &'static str,
+        signals: Rc<Signals>,
+    ) -> Seat {
         let pid = crate::sys::proc::pid();
-        Ok(Seat {
+        Seat {
             board,
             slot,
             program,
             pid,
             signals,
             ended: false.into(),
-        })
+        }
     }
 
     /// A live value: seconds, 0 or 1, or the place in a list of words.

@@ -2,11 +2,13 @@
 //!
 //! signal-hook installs its handlers with SA_RESTART, so no system call
 //! returns because of a signal: who wants to know must poll the pipe. Pipe
-//! and registration survive a fork, so a child drops what it inherited and
-//! makes its own, while signals are still blocked.
+//! and registration survive a fork, so a child makes a pipe of its own while
+//! signals are still blocked: a pool registers anew, a worker, of whom there
+//! are thousands, lays its pipe under the numbers that are registered, which
+//! touches no memory.
 
 use std::io::{self, Read};
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -29,6 +31,8 @@ pub(crate) struct Signals {
     reader: UnixStream,
     flags: Vec<(Signal, Arc<AtomicBool>)>,
     ids: Vec<SigId>,
+    /// The write ends, which belong to the registration.
+    writers: Vec<RawFd>,
 }
 
 impl Signals {
@@ -43,6 +47,7 @@ impl Signals {
             reader,
             flags: Vec::new(),
             ids: Vec::new(),
+            writers: Vec::new(),
         };
         for &signal in which {
             let raised = Arc::new(AtomicBool::new(false));
@@ -50,10 +55,11 @@ impl Signals {
             signals
                 .ids
                 .push(flag::register(signal as i32, raised.clone())?);
-            signals.ids.push(low_level::pipe::register(
-                signal as i32,
-                writer.try_clone()?,
-            )?);
+            let writer = writer.try_clone()?;
+            signals.writers.push(writer.as_raw_fd());
+            signals
+                .ids
+                .push(low_level::pipe::register(signal as i32, writer)?);
             signals.flags.push((signal, raised));
         }
         Ok(signals)
@@ -80,6 +86,24 @@ impl AsFd for Signals {
 }
 
 impl Signals {
+    /// In a child, signals still blocked: the same signals through a pipe of
+    /// its own.
+    ///
+    /// # Errors
+    /// No descriptors left.
+    pub(crate) fn renew(&mut self) -> io::Result<()> {
+        let (reader, writer) = UnixStream::pair()?;
+        reader.set_nonblocking(true)?;
+        for &old in &self.writers {
+            crate::sys::proc::lay_over(&writer, old)?;
+        }
+        self.reader = reader;
+        for (signal, _) in &self.flags {
+            self.take(*signal);
+        }
+        Ok(())
+    }
+
     /// Listens no more: what a child does with those of its parent.
     pub(crate) fn forget(&mut self) {
         for id in self.ids.drain(..) {
@@ -97,6 +121,15 @@ impl Drop for Signals {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_renewed_pipe_hears_what_the_old_one_heard() {
+        let mut signals = Signals::listen(&[Signal::SIGURG]).unwrap();
+        signals.renew().unwrap();
+        low_level::raise(Signal::SIGURG as i32).unwrap();
+        let ready = crate::net::ready::look(&[signals.as_fd()], 5000).unwrap();
+        assert_eq!((ready, signals.take(Signal::SIGURG)), (vec![0], true));
+    }
 
     #[test]
     fn a_signal_is_seen_once() {

@@ -165,6 +165,17 @@ pub(crate) fn pipe() -> io::Result<(OwnedFd, OwnedFd)> {
     Ok(nix::unistd::pipe2(nix::fcntl::OFlag::O_CLOEXEC)?)
 }
 
+/// Lays the file `new` under the number `old`, whose file is closed.
+pub(crate) fn lay_over(new: &impl std::os::fd::AsRawFd, old: std::os::fd::RawFd) -> io::Result<()> {
+    // SAFETY: both are numbers; whoever owns `old` goes on owning it, with another file behind.
+    let result = unsafe { libc::dup2(new.as_raw_fd(), old) };
+    if result < 0 {
+        Err(io::Error::last_os_error())
+    } else {
+        Ok(())
+    }
+}
+
 /// Keeps core files from being written: they would hold passwords.
 pub(crate) fn no_core() -> io::Result<()> {
     use nix::sys::resource::{Resource, setrlimit};
