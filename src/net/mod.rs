@@ -1,5 +1,6 @@
 //! Floor 2: sockets. Every wait has a deadline and can be called off.
 
+pub(crate) mod dgram;
 pub(crate) mod dial;
 pub(crate) mod listen;
 pub(crate) mod pump;

@@ -6,6 +6,7 @@ pub(crate) mod cred;
 pub(crate) mod dir;
 pub(crate) mod dl;
 pub(crate) mod lock;
+pub(crate) mod load;
 pub(crate) mod proc;
 #[cfg(test)]
 pub(crate) mod scratch;
