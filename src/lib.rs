@@ -11,6 +11,7 @@ mod sys;
 #[macro_use]
 mod base;
 mod auth;
+mod check;
 mod daemon;
 mod maildir;
 mod net;
