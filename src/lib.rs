@@ -16,6 +16,8 @@ mod daemon;
 mod maildir;
 mod net;
 mod pop3;
+mod pproxy;
 mod pserv;
 
+pub use pproxy::main as pproxy_main;
 pub use pserv::main as pserv_main;

@@ -1,0 +1,5 @@
+//! pproxy(8).
+
+fn main() -> std::process::ExitCode {
+    popular::pproxy_main()
+}

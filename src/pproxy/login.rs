@@ -1,0 +1,253 @@
+//! From the password to the maildrop: who verifies, what is logged, what
+//! the client is told.
+
+use std::net::SocketAddr;
+
+use super::backend::Reach;
+use super::session::{Mode, Phase, Session};
+use super::site::{Backend, Soft, soft};
+use super::vars::{AUTHTIMEOUT, Count};
+use crate::auth::chain::Chain;
+use crate::auth::request::{Account, Outcome, Request};
+use crate::base::clock::now;
+use crate::daemon::board::Text;
+use crate::daemon::vars::{IDLETIMEOUT, WRITETIMEOUT};
+use crate::net::listen::canonical;
+use crate::net::pump::pump;
+use crate::net::stream::Stream;
+use crate::net::wait::Broken;
+use crate::pop3::command::{Next, Refusal};
+use crate::pop3::reply::{AUTH, SYS_TEMP, err, ok};
+
+/// Refused logins after which a client is hung up on.
+const LOGINS: u32 = 5;
+
+/// Who says whether a login is good: the chain of modules.
+pub(crate) trait Judge {
+    /// As [`Chain::check`].
+    fn judge<'c>(&'c self, request: &Request<'_>, note: &mut dyn FnMut(&str)) -> Outcome<'c>;
+}
+
+impl Judge for Chain {
+    fn judge<'c>(&'c self, request: &Request<'_>, note: &mut dyn FnMut(&str)) -> Outcome<'c> {
+        self.check(request, note)
+    }
+}
+
+/// Address and port as text.
+fn texts(at: Option<SocketAddr>) -> (String, String) {
+    let at = at.map(canonical);
+    at.map_or_else(Default::default, |at| {
+        (at.ip().to_string(), at.port().to_string())
+    })
+}
+
+impl<'s> Session<'s> {
+    /// PASS (RFC 1939 section 7). A name is good for one password.
+    pub(super) fn pass(&mut self, args: &[&[u8]]) -> Result<Next, Refusal> {
+        let user = match &mut self.phase {
+            Phase::Auth { user } => user.take().ok_or("USER comes first")?,
+            Phase::Empty => return Err("PASS is not allowed now".into()),
+        };
+        match self.verify(&user, args[0]) {
+            Outcome::Accept {
+                pdm,
+                vouched,
+                account,
+            } => {
+                self.log_accepted(&user, pdm, vouched, &account);
+                Ok(self.admit(user, &account))
+            }
+            Outcome::Refuse { pdm, why } => Ok(self.refuse(&user, pdm, &why)),
+            Outcome::Fail { pdm, why } => Ok(self.put_off(&user, pdm, &why)),
+        }
+    }
+
+    /// Asks the modules. A module that does not come back is killed with
+    /// this worker; what it was doing stands in the slot.
+    fn verify(&self, user: &[u8], password: &[u8]) -> Outcome<'s> {
+        let seat = self.seat;
+        let (client, server) = (texts(Some(self.peer)), texts(self.wire.stream.local()));
+        let request = Request {
+            ns: self.vserv.namespace.as_bytes(),
+            user,
+            password,
+            vserv: &self.vserv.id,
+            sid: &self.sid,
+            client: (&client.0, &client.1),
+            server: (&server.0, &server.1),
+            ..Request::default()
+        };
+        let mut note = |pdm: &str| {
+            seat.guard(seat.after(AUTHTIMEOUT));
+            let doing = format!("pdm {pdm}");
+            seat.board()
+                .set_text(seat.slot(), Text::Doing, doing.as_bytes());
+        };
+        self.judge.judge(&request, &mut note)
+    }
+
+    fn log_accepted(&self, user: &[u8], pdm: &str, vouched: Option<&str>, account: &Account) {
+        self.count(Count::LoginsOk, 1);
+        let (vserv, rip) = (&self.vserv.id, self.peer.ip());
+        let (ns, backend, mbox) = (&self.vserv.namespace, &account.backend, &account.mailbox);
+        match vouched {
+            None => event!(
+                LOGIN_OK,
+                self.sid,
+                vserv = vserv,
+                rip = rip,
+                user = user,
+                ns = ns,
+                pdm = pdm,
+                backend = backend,
+                mbox = mbox
+            ),
+            Some(by) => event!(
+                LOGIN_OK,
+                self.sid,
+                vserv = vserv,
+                rip = rip,
+                user = user,
+                ns = ns,
+                pdm = pdm,
+                vouched = by,
+                backend = backend,
+                mbox = mbox
+            ),
+        }
+    }
+
+    /// Wrong user or password; which of both, the client does not learn.
+    fn refuse(&mut self, user: &[u8], pdm: Option<&str>, why: &str) -> Next {
+        self.count(Count::LoginsRefused, 1);
+        event!(
+            LOGIN_REFUSED,
+            self.sid,
+            vserv = self.vserv.id,
+            rip = self.peer.ip(),
+            user = user,
+            ns = self.vserv.namespace,
+            pdm = pdm,
+            why = why
+        );
+        err(
+            &mut self.wire.out,
+            format_args!("{AUTH} wrong user or password"),
+        );
+        self.refused += 1;
+        match self.refused < LOGINS {
+            true => Next::Stay,
+            false => self.leave("wrong_logins"),
+        }
+    }
+
+    /// A module failed: that is our fault, and says nothing of the password.
+    fn put_off(&mut self, user: &[u8], pdm: &str, why: &str) -> Next {
+        self.count(Count::LoginsFailed, 1);
+        event!(MODULE_FAILED, self.sid, pdm = pdm, why = why);
+        event!(
+            LOGIN_FAILED,
+            self.sid,
+            vserv = self.vserv.id,
+            rip = self.peer.ip(),
+            user = user,
+            ns = self.vserv.namespace,
+            pdm = pdm
+        );
+        err(
+            &mut self.wire.out,
+            format_args!("{SYS_TEMP} cannot verify you now, try again later"),
+        );
+        Next::Stay
+    }
+
+    /// A verified user gets a maildrop, or hears why not.
+    fn admit(&mut self, user: Vec<u8>, account: &Account) -> Next {
+        let shown = [&user, b"@".as_slice(), self.vserv.namespace.as_bytes()].concat();
+        self.seat
+            .board()
+            .set_text(self.seat.slot(), Text::User, &shown);
+        self.seat.show(Text::Doing, b"login");
+        self.backend = Some(account.backend.clone());
+        let reach = self.reach(account, &user);
+        self.user = Some(user);
+        match reach {
+            Reach::Nothing => {
+                self.count(Count::Empty, 1);
+                self.play_empty(Mode::Empty)
+            }
+            Reach::Open(stream, greeting) => self.relay(stream, &greeting),
+            Reach::Refused(text) => {
+                err(&mut self.wire.out, text);
+                Next::Stay
+            }
+            Reach::Soft(why) => self.fail_softly(why, self.site.backend(&account.backend)),
+            Reach::Stopped(broken) => self.leave(broken.reason()),
+        }
+    }
+
+    /// The mailbox of a verified user cannot be reached.
+    fn fail_softly(&mut self, why: &str, backend: Option<&Backend>) -> Next {
+        let kind = soft(self.seat, self.vserv, backend);
+        event!(
+            SOFT_FAILURE,
+            self.sid,
+            vserv = self.vserv.id,
+            rip = self.peer.ip(),
+            user = self.user,
+            ns = self.vserv.namespace,
+            backend = self.backend,
+            why = why,
+            kind = kind.name()
+        );
+        match kind {
+            Soft::Empty => {
+                self.count(Count::SoftEmpty, 1);
+                self.play_empty(Mode::Soft)
+            }
+            Soft::Tempfail => {
+                self.count(Count::SoftTempfail, 1);
+                self.mode = Mode::Soft;
+                let text = "the mailbox cannot be reached, try again later";
+                err(&mut self.wire.out, format_args!("{SYS_TEMP} {text}"));
+                Next::Stay
+            }
+        }
+    }
+
+    fn play_empty(&mut self, mode: Mode) -> Next {
+        (self.phase, self.mode) = (Phase::Empty, mode);
+        self.seat.show(Text::Doing, b"empty");
+        ok(&mut self.wire.out, "0 messages");
+        Next::Stay
+    }
+
+    /// The backend's word becomes ours; what the client sent behind its
+    /// password follows, and then everything.
+    fn relay(&mut self, mut backend: Stream, greeting: &str) -> Next {
+        self.mode = Mode::Relay;
+        self.count(Count::Relayed, 1);
+        let id = self.backend.as_deref().unwrap_or_default();
+        self.seat
+            .show(Text::Doing, format!("relay {id}").as_bytes());
+        ok(&mut self.wire.out, greeting);
+        let copied = self.flush().and_then(|()| self.copy(&mut backend));
+        self.leave(match copied {
+            Ok(()) => "closed",
+            Err(broken) => broken.reason(),
+        })
+    }
+
+    fn copy(&mut self, backend: &mut Stream) -> Result<(), Broken> {
+        let (seat, since) = (self.seat, now());
+        let patience = |pending: bool| match pending {
+            true => seat.var(WRITETIMEOUT) * 1000,
+            false => seat.var(IDLETIMEOUT) * 1000,
+        };
+        let ahead = self.wire.lines.rest();
+        backend.write_all(ahead, seat, &|| since + patience(true))?;
+        self.wire.lines.wipe();
+        pump(&mut self.wire.stream, backend, seat, &patience)
+    }
+}

@@ -1,0 +1,73 @@
+//! Floor 4: the POP3 proxy.
+
+mod backend;
+mod empty;
+mod login;
+mod mail;
+mod session;
+mod site;
+mod vars;
+
+use self::session::Session;
+use self::site::Site;
+use crate::auth::chain::Chain;
+use crate::daemon::config::Config;
+use crate::daemon::seat::Seat;
+use crate::daemon::service::{Origin, Service, Tables, Work};
+use crate::net::stream::Stream;
+use crate::pop3::reply::{SYS_TEMP, err};
+
+/// pproxy(8).
+pub fn main() -> std::process::ExitCode {
+    crate::daemon::main::<Proxy>()
+}
+
+/// The proxy, as the kit sees it.
+pub(crate) struct Proxy {
+    site: Site,
+    chain: Chain,
+}
+
+impl Service for Proxy {
+    const TABLES: &'static Tables = &vars::TABLES;
+
+    fn check(config: &Config) -> Result<(), String> {
+        site::check(config)
+    }
+
+    fn before_drop(config: &Config) -> Result<Proxy, String> {
+        let site = Site::new(config);
+        let chain = Chain::open(&[], &site.moduledir)?;
+        Ok(Proxy { site, chain })
+    }
+
+    fn after_drop(&mut self, config: &Config) -> Result<(), String> {
+        self.site.resolve(config);
+        self.chain = Chain::open(&self.site.modules, &self.site.moduledir)?;
+        Ok(())
+    }
+
+    fn after_fork(&mut self) -> Result<(), String> {
+        self.chain.after_fork()
+    }
+
+    fn serve(&mut self, work: Work<'_>, origin: Origin, seat: &Seat) {
+        let Work::Stream(stream) = work else {
+            return;
+        };
+        // The kit knows no other doors than those of our virtual servers.
+        if let Some(vserv) = self.site.vserv(origin.door) {
+            Session::new(&self.site, &self.chain, seat, vserv, (stream, origin.peer)).serve();
+        }
+    }
+
+    fn refuse(&mut self, mut stream: Stream, _: Origin, limit: &str) {
+        let mut line = Vec::new();
+        let text = format_args!("{SYS_TEMP} too many sessions ({limit}), try again later");
+        err(&mut line, text);
+        stream.parting_words(&line, b"");
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,286 @@
+//! A session: the conversation with a client until it leaves, or until its
+//! maildrop is connected and the rest is only copied.
+
+use std::net::SocketAddr;
+
+use super::login::Judge;
+use super::site::{Site, Vserv};
+use super::vars::{AUTHTIMEOUT, Count, FIRST_COMMAND};
+use crate::base::clock::{Ms, now};
+use crate::base::id;
+use crate::daemon::board::Text;
+use crate::daemon::seat::Seat;
+use crate::daemon::vars::{IDLETIMEOUT, WRITETIMEOUT};
+use crate::net::stream::Stream;
+use crate::net::wait::Broken;
+use crate::pop3::command::{Args::*, Command, Next, Refusal, States, parse};
+use crate::pop3::greet::CAPABILITIES;
+use crate::pop3::reply::{err, ok};
+use crate::pop3::wire::{COMMAND, Input, Wire};
+use crate::sys::secret::Secret;
+
+/// Bad commands after which a client is hung up on.
+const MISTAKES: u32 = 20;
+
+/// Where the conversation stands, with what belongs to that.
+pub(super) enum Phase {
+    /// AUTHORIZATION; `user` is what USER said, until PASS uses it up.
+    Auth { user: Option<Vec<u8>> },
+    /// TRANSACTION, in a maildrop without messages.
+    Empty,
+}
+
+/// How the session was served.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Mode {
+    /// Nobody got in.
+    None,
+    /// There was no mail.
+    Empty,
+    /// The mailbox could not be reached.
+    Soft,
+    /// The backend served it.
+    Relay,
+}
+
+impl Mode {
+    fn name(self) -> &'static str {
+        match self {
+            Mode::None => "none",
+            Mode::Empty => "empty",
+            Mode::Soft => "soft",
+            Mode::Relay => "relay",
+        }
+    }
+}
+
+/// One client.
+pub(crate) struct Session<'s> {
+    pub(super) site: &'s Site,
+    pub(super) judge: &'s dyn Judge,
+    pub(super) seat: &'s Seat,
+    pub(super) vserv: &'s Vserv,
+    pub(super) wire: Wire<'s>,
+    pub(super) peer: SocketAddr,
+    pub(super) sid: String,
+    pub(super) phase: Phase,
+    pub(super) mode: Mode,
+    /// The user, once verified.
+    pub(super) user: Option<Vec<u8>>,
+    /// The id of the backend that the account names.
+    pub(super) backend: Option<String>,
+    /// Logins that were refused.
+    pub(super) refused: u32,
+    pub(super) began: Ms,
+    mistakes: u32,
+    /// Why the session ended, in a word.
+    end: &'static str,
+}
+
+impl<'s> Session<'s> {
+    #[rustfmt::skip]
+    const COMMANDS: &'s [Command<Session<'s>>] = &[
+        Command { name: "CAPA", states: States::ANY,   args: Words(0, 0), run: Session::capa },
+        Command { name: "USER", states: States::AUTH,  args: Words(1, 1), run: Session::user },
+        Command { name: "PASS", states: States::AUTH,  args: Rest,        run: Session::pass },
+        Command { name: "QUIT", states: States::ANY,   args: Words(0, 0), run: Session::quit },
+        Command { name: "STAT", states: States::TRANS, args: Words(0, 0), run: Session::stat },
+        Command { name: "LIST", states: States::TRANS, args: Words(0, 1), run: Session::list },
+        Command { name: "UIDL", states: States::TRANS, args: Words(0, 1), run: Session::list },
+        Command { name: "RETR", states: States::TRANS, args: Words(1, 1), run: Session::message },
+        Command { name: "DELE", states: States::TRANS, args: Words(1, 1), run: Session::message },
+        Command { name: "NOOP", states: States::TRANS, args: Words(0, 0), run: Session::noop },
+        Command { name: "RSET", states: States::TRANS, args: Words(0, 0), run: Session::noop },
+        Command { name: "TOP",  states: States::TRANS, args: Words(2, 2), run: Session::message },
+    ];
+
+    pub(crate) fn new(
+        site: &'s Site,
+        judge: &'s dyn Judge,
+        seat: &'s Seat,
+        vserv: &'s Vserv,
+        client: (Stream, SocketAddr),
+    ) -> Session<'s> {
+        Session {
+            site,
+            judge,
+            seat,
+            vserv,
+            wire: Wire::new(client.0, seat),
+            peer: client.1,
+            sid: id::session(&site.sidprefix, seat.pid(), seat.serial()),
+            phase: Phase::Auth { user: None },
+            mode: Mode::None,
+            user: None,
+            backend: None,
+            refused: 0,
+            began: now(),
+            mistakes: 0,
+            end: "quit",
+        }
+    }
+
+    /// The whole of it, from the greeting to the line in the log.
+    pub(crate) fn serve(mut self) {
+        self.seat.show(Text::Sid, self.sid.as_bytes());
+        let peer = self.peer.ip().to_string();
+        self.seat.show(Text::Peer, peer.as_bytes());
+        self.wire.out.extend_from_slice(&self.vserv.greeting);
+        let end = match self.converse() {
+            Ok(end) => end,
+            Err(broken) => broken.reason(),
+        };
+        self.close(end);
+    }
+
+    /// Hears and obeys until there is a reason to stop; returns the reason.
+    fn converse(&mut self) -> Result<&'static str, Broken> {
+        let mut line = Secret::with_capacity(COMMAND);
+        loop {
+            let left = match self.listen()? {
+                Input::Line => {
+                    line.clear();
+                    // The wire hands out no line longer than that.
+                    let _ = line.push(self.wire.lines.line());
+                    self.wire.lines.wipe_line();
+                    self.obey(line.octets())
+                }
+                Input::TooLong => self.mistake("the line is too long".into()),
+                Input::Nul => {
+                    event!(NUL_IN_INPUT, self.sid, rip = self.peer.ip());
+                    return Ok("nul");
+                }
+                Input::Eof => return Ok("eof"),
+            };
+            if left == Next::Leave {
+                self.flush()?;
+                return Ok(self.end);
+            }
+        }
+    }
+
+    /// The next line. Before the login the time for all of it together is
+    /// limited, so that nobody keeps a worker by being slow.
+    fn listen(&mut self) -> Result<Input, Broken> {
+        let (seat, since) = (self.seat, now());
+        let limit = self.login_limit();
+        let read = || limit().unwrap_or_else(|| since + seat.var(IDLETIMEOUT) * 1000);
+        let write = || {
+            let patience = since + seat.var(WRITETIMEOUT) * 1000;
+            limit().map_or(patience, |limit| limit.min(patience))
+        };
+        self.wire.next(COMMAND, &read, &write)
+    }
+
+    /// By when the login must be through; `None` behind it.
+    fn login_limit(&self) -> impl Fn() -> Option<Ms> + use<> {
+        let auth = matches!(self.phase, Phase::Auth { .. });
+        let (board, began) = (self.seat.board(), self.began);
+        move || {
+            let seconds = board
+                .live(AUTHTIMEOUT)
+                .load(std::sync::atomic::Ordering::Relaxed);
+            auth.then(|| began + seconds * 1000)
+        }
+    }
+
+    /// Says what waits to be said.
+    pub(super) fn flush(&mut self) -> Result<(), Broken> {
+        let (seat, since) = (self.seat, now());
+        self.wire.flush(&|| since + seat.var(WRITETIMEOUT) * 1000)
+    }
+
+    /// Runs one line. Before the login every refusal is a mistake; behind it
+    /// only what is no command, since asking for a message that is not there
+    /// breaks no rule.
+    fn obey(&mut self, line: &[u8]) -> Next {
+        let state = match self.phase {
+            Phase::Auth { .. } => States::AUTH,
+            Phase::Empty => States::TRANS,
+        };
+        let (place, row, args) = match parse(Self::COMMANDS, state, line) {
+            Ok(found) => found,
+            Err(refusal) => return self.mistake(refusal),
+        };
+        debug!(Session, self.sid, command = row.name);
+        self.seat.count(FIRST_COMMAND + place, 1);
+        match (row.run)(self, &args) {
+            Ok(next) => next,
+            Err(refusal) if state == States::AUTH => self.mistake(refusal),
+            Err(refusal) => {
+                err(&mut self.wire.out, refusal);
+                Next::Stay
+            }
+        }
+    }
+
+    /// Refuses a line that broke the rules.
+    fn mistake(&mut self, refusal: Refusal) -> Next {
+        self.count(Count::BadCommands, 1);
+        self.mistakes += 1;
+        if self.mistakes < MISTAKES {
+            err(&mut self.wire.out, refusal);
+            return Next::Stay;
+        }
+        err(&mut self.wire.out, "too many bad commands, good bye");
+        self.leave("bad_commands")
+    }
+
+    /// Ends the conversation; what waits to be said is still said.
+    pub(super) fn leave(&mut self, end: &'static str) -> Next {
+        self.end = end;
+        Next::Leave
+    }
+
+    pub(super) fn count(&self, what: Count, by: u64) {
+        self.seat.count(what as usize, by);
+    }
+
+    /// Wipes what it heard, counts, and writes the line that sums it up.
+    fn close(mut self, end: &'static str) {
+        self.wire.lines.wipe();
+        let stream = &self.wire.stream;
+        self.count(Count::Sessions, 1);
+        self.count(Count::OctetsIn, stream.received);
+        self.count(Count::OctetsOut, stream.sent);
+        event!(
+            PROXY_SESSION, self.sid,
+            vserv = self.vserv.id, rip = self.peer.ip(), user = self.user,
+            ns = self.vserv.namespace, backend = self.backend, mode = self.mode.name(),
+            in = stream.received, out = stream.sent, ms = now() - self.began, end = end
+        );
+    }
+
+    fn capa(&mut self, _: &[&[u8]]) -> Result<Next, Refusal> {
+        self.wire.out.extend_from_slice(CAPABILITIES);
+        Ok(Next::Stay)
+    }
+
+    fn user(&mut self, args: &[&[u8]]) -> Result<Next, Refusal> {
+        if let Phase::Auth { user } = &mut self.phase {
+            *user = Some(args[0].to_vec());
+        }
+        ok(&mut self.wire.out, "");
+        Ok(Next::Stay)
+    }
+
+    fn quit(&mut self, _: &[&[u8]]) -> Result<Next, Refusal> {
+        ok(&mut self.wire.out, "good bye");
+        Ok(self.leave("quit"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::pproxy::vars::COUNTERS;
+
+    #[test]
+    fn every_command_has_a_counter_in_its_place() {
+        let rows = Session::COMMANDS.iter();
+        let names: Vec<_> = rows
+            .map(|row| format!("cmd_{}", row.name.to_lowercase()))
+            .collect();
+        assert_eq!(COUNTERS[FIRST_COMMAND..], names);
+    }
+}

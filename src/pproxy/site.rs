@@ -1,0 +1,208 @@
+//! The configuration as sessions use it: typed, and found without searching,
+//! however many virtual servers and backends there are.
+
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use super::vars::{self, BACKEND, ENABLED, PDM, VSERV};
+use crate::auth::chain::Spec;
+use crate::base::vars::Key;
+use crate::check::silence::Silence;
+use crate::daemon::config::{Config, Object};
+use crate::daemon::seat::Seat;
+use crate::pop3::greet::greeting;
+
+/// The port of pcheckd, unless a backend says otherwise.
+const CHECK_PORT: u16 = 50110;
+
+/// Longest `sidprefix`, so that session ids keep to their limit.
+const PREFIX_MAX: usize = 20;
+
+/// A virtual server.
+pub(crate) struct Vserv {
+    pub(crate) id: String,
+    pub(crate) namespace: String,
+    /// The whole greeting line, ready to be sent.
+    pub(crate) greeting: Vec<u8>,
+    row: usize,
+}
+
+/// A storage server.
+pub(crate) struct Backend {
+    pub(crate) id: String,
+    host: String,
+    check: String,
+    /// Does it want to be asked before it is disturbed?
+    pub(crate) checks: bool,
+    /// To be tried in this order; none if the name could not be resolved.
+    pub(crate) addresses: Vec<SocketAddr>,
+    /// Where its pcheckd may be.
+    pub(crate) check_addresses: Vec<SocketAddr>,
+    row: usize,
+}
+
+/// What a verified user is told when the mailbox cannot be reached.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Soft {
+    Empty,
+    Tempfail,
+}
+
+impl Soft {
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Soft::Empty => "empty",
+            Soft::Tempfail => "tempfail",
+        }
+    }
+
+    /// From a place in the words of `softfail`.
+    fn from(place: u64) -> Soft {
+        match place {
+            0 => Soft::Empty,
+            _ => Soft::Tempfail,
+        }
+    }
+}
+
+/// All of it.
+pub(crate) struct Site {
+    vservs: Vec<Vserv>,
+    backends: Vec<Backend>,
+    /// Place in `backends` by id.
+    places: HashMap<String, usize>,
+    pub(crate) sidprefix: String,
+    pub(crate) moduledir: PathBuf,
+    pub(crate) modules: Vec<Spec>,
+}
+
+/// What must hold of the values together.
+///
+/// # Errors
+/// What does not fit, and what would be right.
+pub(crate) fn check(config: &Config) -> Result<(), String> {
+    let prefix = config.vars.text(vars::SIDPREFIX);
+    if prefix.len() > PREFIX_MAX {
+        return Err(format!(
+            "sidprefix must have at most {PREFIX_MAX} octets, not {}",
+            prefix.len()
+        ));
+    }
+    Ok(())
+}
+
+impl Site {
+    pub(crate) fn new(config: &Config) -> Site {
+        let backends: Vec<_> = config.objects(BACKEND).iter().map(Backend::new).collect();
+        let ids = backends.iter().enumerate();
+        let places = ids.map(|(place, b)| (b.id.clone(), place)).collect();
+        let default = config.vars.text(vars::GREETING);
+        let vserv = |object| Vserv::new(object, default);
+        let spec = |object: &Object| Spec {
+            id: object.id.clone(),
+            module: object.words[0].clone(),
+            args: object.words[1..].to_vec(),
+        };
+        Site {
+            vservs: config.objects(VSERV).iter().map(vserv).collect(),
+            backends,
+            places,
+            sidprefix: config.vars.text(vars::SIDPREFIX).into(),
+            moduledir: config.vars.text(vars::MODULEDIR).into(),
+            modules: config.objects(PDM).iter().map(spec).collect(),
+        }
+    }
+
+    /// Takes over the addresses that the kit has found.
+    pub(crate) fn resolve(&mut self, config: &Config) {
+        for backend in &mut self.backends {
+            backend.addresses = config.addresses(&backend.host).to_vec();
+            backend.check_addresses = match backend.check.as_str() {
+                "" => backend.addresses.clone(),
+                check => config.addresses(check).to_vec(),
+            };
+            if backend.check.is_empty() {
+                let ports = backend.check_addresses.iter_mut();
+                ports.for_each(|at| at.set_port(CHECK_PORT));
+            }
+        }
+    }
+
+    /// The virtual server of a door. The kit hands out places of the
+    /// configuration that made this site.
+    pub(crate) fn vserv(&self, door: usize) -> Option<&Vserv> {
+        self.vservs.get(door)
+    }
+
+    /// The backend called `id`.
+    pub(crate) fn backend(&self, id: &str) -> Option<&Backend> {
+        self.places.get(id).map(|&place| &self.backends[place])
+    }
+}
+
+impl Vserv {
+    fn new(object: &Object, default: &str) -> Vserv {
+        let text = match object.keys.text(vars::vserv::GREETING) {
+            "" => default,
+            own => own,
+        };
+        Vserv {
+            id: object.id.clone(),
+            namespace: object.keys.text(vars::vserv::NAMESPACE).into(),
+            greeting: greeting(text),
+            row: object.row,
+        }
+    }
+
+    /// Does it serve? It verifies in any case.
+    pub(crate) fn serves(&self, seat: &Seat) -> bool {
+        seat.object_state(self.row) == ENABLED
+    }
+}
+
+impl Backend {
+    fn new(object: &Object) -> Backend {
+        Backend {
+            id: object.id.clone(),
+            host: object.words[0].clone(),
+            check: object.keys.text(vars::backend::CHECK).into(),
+            checks: object.keys.number(vars::backend::PROTO) == 0,
+            addresses: Vec::new(),
+            check_addresses: Vec::new(),
+            row: object.row,
+        }
+    }
+
+    /// Why it takes no new sessions at present, in a word for the log.
+    pub(crate) fn closed(&self, seat: &Seat) -> Option<&'static str> {
+        match seat.object_state(self.row) {
+            vars::DISABLED => Some("backend_disabled"),
+            vars::DRAINING => Some("backend_draining"),
+            _ => None,
+        }
+    }
+
+    /// What the workers know together of mail checks that nobody answered.
+    pub(crate) fn silence(&self, seat: &Seat) -> Silence<'static> {
+        Silence {
+            count: seat.object_cell(self.row, 0),
+            until: seat.object_cell(self.row, 1),
+        }
+    }
+}
+
+/// What holds for a soft failure: the word of the backend, else that of the
+/// virtual server, else the variable.
+pub(crate) fn soft(seat: &Seat, vserv: &Vserv, backend: Option<&Backend>) -> Soft {
+    let word = |row, key: Key| seat.object_var(row, key);
+    let own = backend.map_or(0, |b| word(b.row, vars::backend::SOFTFAIL));
+    let place = match own {
+        0 => word(vserv.row, vars::vserv::SOFTFAIL),
+        own => own,
+    };
+    match place {
+        0 => Soft::from(seat.var(vars::SOFTFAIL)),
+        place => Soft::from(place - 1),
+    }
+}

@@ -1,0 +1,160 @@
+//! What an administrator can say to the proxy: variables, objects, and the
+//! names of the counters.
+
+use crate::base::paths;
+use crate::base::vars::vars;
+use crate::daemon::config::Kind;
+use crate::daemon::service::Tables;
+use crate::daemon::vars::COUNT;
+use crate::net::listen::Proto;
+
+/// What a verified user is told when the mailbox cannot be reached.
+static SOFT: &[&str] = &["empty", "tempfail"];
+/// The same for an object, which may leave it to the next wider one.
+static SOFT_OR_DEFAULT: &[&str] = &["default", "empty", "tempfail"];
+
+#[rustfmt::skip]
+mod table {
+    use super::*;
+    vars! { VARS from COUNT;
+        AUTHTIMEOUT      "authtimeout"    Live  Time(1, 3600),  "2m",  "how long a login may take; so long may one call of a module";
+        CHECKTIMEOUT     "checktimeout"   Live  Int(10, 60_000), "500", "milliseconds that a mail check may take";
+        CONNECTTIMEOUT   "connecttimeout" Live  Time(1, 300),   "4s",  "how long a backend may take to answer a new session";
+        SIDPREFIX        "sidprefix"      Fixed Id,             "p1",  "begin of every session id, unlike on every proxy (at most 20)";
+        GREETING         "greeting"       Fixed Str,            "POP3 server ready", "what clients are greeted with";
+        SOFTFAIL         "softfail"       Live  Word(SOFT),     "empty", "what a verified user is told when the mailbox cannot be reached";
+        MODULEDIR        "moduledir"      Fixed Dir,            paths::MODULEDIR, "where modules are";
+    }
+    pub(crate) mod backend {
+        use super::*;
+        vars! { KEYS from 0;
+            PROTO    "proto"    Fixed Word(&["cxpop", "xpop"]), "cxpop",   "XPOP with or without a mail check before it";
+            CHECK    "check"    Fixed Host,                     "",        "where its pcheckd is; port 50110 of the same host if not given";
+            SOFTFAIL "softfail" Live  Word(SOFT_OR_DEFAULT),    "default", "as the variable; default leaves it to the virtual server";
+        }
+    }
+    pub(crate) mod vserv {
+        use super::*;
+        vars! { KEYS from 0;
+            NAMESPACE "namespace" Fixed Id,                    "default", "in which its users are looked up";
+            GREETING  "greeting"  Fixed Str,                   "",        "as the variable, which holds if this is empty";
+            SOFTFAIL  "softfail"  Live  Word(SOFT_OR_DEFAULT), "default", "as the variable, to which default leaves it";
+        }
+    }
+}
+pub(crate) use table::*;
+
+/// Places in [`Tables::kinds`]. What others refer to comes first, so that
+/// `config` prints it first.
+pub(crate) const BACKEND: usize = 0;
+pub(crate) const PDM: usize = 1;
+pub(crate) const VSERV: usize = 2;
+
+/// Places in the states of backends and virtual servers.
+pub(crate) const ENABLED: u64 = 0;
+pub(crate) const DISABLED: u64 = 1;
+pub(crate) const DRAINING: u64 = 2;
+
+static KINDS: &[Kind] = &[
+    Kind {
+        name: "backend",
+        holes: "HOST:PORT",
+        keys: backend::KEYS,
+        states: &["enable", "disable", "drain"],
+        listens: None,
+        ordered: false,
+        reloads: false,
+        help: "a storage server",
+    },
+    Kind {
+        name: "pdm",
+        holes: "MODULE [ARG...]",
+        keys: &[],
+        states: &[],
+        listens: None,
+        ordered: true,
+        reloads: true,
+        help: "a module that knows users, asked in this order",
+    },
+    Kind {
+        name: "vserv",
+        holes: "ADDR:PORT",
+        keys: vserv::KEYS,
+        states: &["enable", "disable"],
+        listens: Some(Proto::Tcp),
+        ordered: false,
+        reloads: false,
+        help: "a virtual server: where clients connect",
+    },
+];
+
+/// Declares the counters: a place and a name each, then the names of those
+/// that count commands.
+macro_rules! counters {
+    ($($count:ident $name:literal;)* => $($command:literal)*) => {
+        /// What is counted; see [`COUNTERS`].
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub(crate) enum Count { $($count),* }
+        pub(crate) static COUNTERS: &[&str] = &[$($name,)* $($command),*];
+        /// Where the counters of commands begin, one for each row of their table.
+        pub(crate) const FIRST_COMMAND: usize = [$($name),*].len();
+    };
+}
+
+counters! {
+    Sessions       "sessions";
+    LoginsOk       "logins_ok";
+    LoginsRefused  "logins_refused";
+    LoginsFailed   "logins_failed";
+    Empty          "empty";
+    Relayed        "relayed";
+    SoftEmpty      "softfail_empty";
+    SoftTempfail   "softfail_tempfail";
+    Checks         "checks";
+    CheckSilent    "check_silent";
+    CheckSkipped   "check_skipped";
+    CheckFailed    "check_error";
+    BackendFailed  "backend_failed";
+    BackendRefused "backend_refused";
+    BadCommands    "bad_commands";
+    OctetsIn       "octets_in";
+    OctetsOut      "octets_out";
+    => "cmd_capa" "cmd_user" "cmd_pass" "cmd_quit" "cmd_stat" "cmd_list"
+    "cmd_uidl" "cmd_retr" "cmd_dele" "cmd_noop" "cmd_rset" "cmd_top"
+}
+
+pub(crate) static TABLES: Tables = Tables {
+    name: "pproxy",
+    vars: VARS,
+    kinds: KINDS,
+    counters: COUNTERS,
+};
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::daemon::board;
+
+    #[test]
+    fn every_default_is_right() {
+        let tables = [VARS, backend::KEYS, vserv::KEYS];
+        for var in tables.into_iter().flatten() {
+            let free = var.default.is_empty() || var.name == "moduledir";
+            let normal = var.kind.normal(var.default);
+            assert!(free || normal.as_deref() == Ok(var.default), "{}", var.name);
+        }
+    }
+
+    #[test]
+    fn the_shared_page_has_room_for_all_numbers() {
+        assert!(COUNTERS.len() <= board::COUNTERS);
+        for kind in KINDS {
+            assert!(kind.keys.len() < board::CELLS - board::OWN_CELLS);
+        }
+    }
+
+    #[test]
+    fn an_objects_word_for_softfail_stands_one_behind_that_of_the_variable() {
+        assert_eq!(SOFT_OR_DEFAULT[1..], *SOFT);
+    }
+}
