@@ -5,8 +5,8 @@
 pub(crate) mod cred;
 pub(crate) mod dir;
 pub(crate) mod dl;
-pub(crate) mod lock;
 pub(crate) mod load;
+pub(crate) mod lock;
 pub(crate) mod proc;
 #[cfg(test)]
 pub(crate) mod scratch;
