@@ -26,9 +26,12 @@ pub(crate) struct Args {
     pub(crate) keys: Vec<(String, String)>,
 }
 
+/// Name, test, and what would be right.
+type Hole = (&'static str, fn(&str) -> bool, &'static str);
+
 /// The types of holes. A name that is not listed takes any word.
 #[rustfmt::skip]
-static HOLES: &[(&str, fn(&str) -> bool, &str)] = &[
+static HOLES: &[Hole] = &[
     ("ID",        is_id,           "letters, digits, _ - . (at most 64)"),
     ("ADDR:PORT", is_addr_port,    "an address and port like 192.0.2.1:110 or [2001:db8::1]:110"),
     ("HOST:PORT", is_host_port,    "a host and port like pop.example.org:110"),

@@ -167,10 +167,9 @@ impl<S: Service> Worker<'_, S> {
     fn log_rarely(&self, log: impl FnOnce()) {
         let word = self.seat.board().head(Head::LimitLogged);
         let (last, now) = (word.load(Relaxed), now());
-        if now.saturating_sub(last) > 10_000 || last == 0 {
-            if word.compare_exchange(last, now, AcqRel, Relaxed).is_ok() {
-                log();
-            }
+        let due = last == 0 || now.saturating_sub(last) > 10_000;
+        if due && word.compare_exchange(last, now, AcqRel, Relaxed).is_ok() {
+            log();
         }
     }
 }

@@ -43,6 +43,9 @@ pub(crate) struct Command<S> {
     pub(crate) run: fn(&mut S, &[&[u8]]) -> Result<Next, Refusal>,
 }
 
+/// The place of a row, the row, and the arguments of a line.
+pub(crate) type Found<'t, 'l, S> = (usize, &'t Command<S>, Vec<&'l [u8]>);
+
 /// Which row `line` is, and its arguments. Keywords do not depend on case
 /// (RFC 1939 section 3); blanks around words do not count.
 ///
@@ -52,7 +55,7 @@ pub(crate) fn parse<'t, 'l, S>(
     table: &'t [Command<S>],
     now: States,
     line: &'l [u8],
-) -> Result<(usize, &'t Command<S>, Vec<&'l [u8]>), Refusal> {
+) -> Result<Found<'t, 'l, S>, Refusal> {
     let end = line.iter().position(|&b| b == b' ').unwrap_or(line.len());
     let (name, rest) = line.split_at(end);
     let found = table

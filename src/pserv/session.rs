@@ -200,8 +200,8 @@ impl<'s> Session<'s> {
             messages = self.messages,
             retrieved = self.retrieved,
             removed = self.removed,
-            received = received,
-            sent = sent,
+            in = received,
+            out = sent,
             ms = now().saturating_sub(self.began),
             end = end,
         );

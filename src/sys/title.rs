@@ -67,7 +67,7 @@ mod os {
         // `area`; no Rust reference to them exists, since std copies arguments when asked.
         unsafe { std::ptr::copy_nonoverlapping(title.as_ptr(), area, used) };
         // SAFETY: as above; `used` is less than `len`.
-        unsafe { std::ptr::write_bytes(area.add(used), 0, len - used) };
+        unsafe { std::ptr::write_bytes(area.wrapping_add(used), 0, len - used) };
     }
 }
 
