@@ -15,9 +15,11 @@ mod check;
 mod daemon;
 mod maildir;
 mod net;
+mod pdeliver;
 mod pop3;
 mod pproxy;
 mod pserv;
 
+pub use pdeliver::main as pdeliver_main;
 pub use pproxy::main as pproxy_main;
 pub use pserv::main as pserv_main;

@@ -14,7 +14,7 @@ mod policy;
 mod pool;
 pub(crate) mod seat;
 pub(crate) mod service;
-mod signals;
+pub(crate) mod signals;
 mod start;
 pub(crate) mod vars;
 mod words;

@@ -26,6 +26,15 @@ pub(crate) const POWER: Signal = Signal::SIGUSR1;
 /// "Look at the page": sent to pools and workers.
 pub(crate) const LOOK: Signal = Signal::SIGUSR2;
 
+/// What ends a tool. A file that is too long is one of them, but who listens
+/// gets an error from the write instead.
+pub(crate) const ENDING: &[Signal] = &[
+    Signal::SIGHUP,
+    Signal::SIGINT,
+    Signal::SIGTERM,
+    Signal::SIGXFSZ,
+];
+
 /// The signals that one process listens to.
 pub(crate) struct Signals {
     reader: UnixStream,

@@ -1,11 +1,10 @@
 //! Whether there is any mail: the question of a mail check.
 
-use std::io;
 use std::ops::ControlFlow;
 
 use super::spool::Spool;
-use super::{Error, on};
-use crate::sys::dir::{Dir, Kind};
+use super::{Error, if_there, on};
+use crate::sys::dir::Kind;
 
 /// What a mailbox holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,23 +21,23 @@ pub(crate) enum Mail {
 /// # Errors
 /// Those of [`Spool::mailbox`], and folders that cannot be read.
 pub(crate) fn any_mail(spool: &Spool, mailbox: &[u8]) -> Result<Mail, Error> {
-    let Some(mailbox) = spool.mailbox(mailbox)? else {
+    let Some(mailbox) = spool.folder(mailbox)? else {
         return Ok(Mail::Nothing);
     };
-    for (cur, folder, name) in mailbox.folders() {
-        if any_file(folder).map_err(on(name))? {
-            return Ok(if cur { Mail::Old } else { Mail::New });
+    for (name, mail) in [("new", Mail::New), ("cur", Mail::Old)] {
+        let folder = if_there(mailbox.sub(name.as_bytes())).map_err(on(name))?;
+        let Some(folder) = folder else {
+            continue;
+        };
+        let found = folder.into_each(|_, kind| match kind {
+            Kind::File => ControlFlow::Break(()),
+            _ => ControlFlow::Continue(()),
+        });
+        if found.map_err(on(name))?.is_some() {
+            return Ok(mail);
         }
     }
     Ok(Mail::Nothing)
-}
-
-fn any_file(folder: &Dir) -> io::Result<bool> {
-    let found = folder.each(|_, kind| match kind {
-        Kind::File => ControlFlow::Break(()),
-        _ => ControlFlow::Continue(()),
-    })?;
-    Ok(found.is_some())
 }
 
 #[cfg(test)]

@@ -39,8 +39,7 @@ impl Spool {
     /// # Errors
     /// All others that stand in the way.
     pub(crate) fn mailbox(&self, name: &[u8]) -> Result<Option<Mailbox>, Error> {
-        let walked = self.walk(name, |folder, part| if_there(folder.sub(part)))?;
-        let Some(folder) = walked else {
+        let Some(folder) = self.folder(name)? else {
             return Ok(None);
         };
         Ok(Some(Mailbox {
@@ -48,6 +47,11 @@ impl Spool {
             cur: if_there(folder.sub(b"cur")).map_err(on("cur"))?,
             folder,
         }))
+    }
+
+    /// Opens the directory of a mailbox.
+    pub(super) fn folder(&self, name: &[u8]) -> Result<Option<Dir>, Error> {
+        self.walk(name, |folder, part| if_there(folder.sub(part)))
     }
 
     /// Makes a mailbox, as far as it is not there, and waits until the way
@@ -89,6 +93,11 @@ impl Spool {
 }
 
 impl Mailbox {
+    /// Whether mail can be delivered here. `new` is made last.
+    pub(crate) fn is_complete(&self) -> bool {
+        self.new.is_some()
+    }
+
     /// The folders that are there, `new` first: whether it is `cur`, the
     /// folder, its name.
     pub(super) fn folders(&self) -> impl Iterator<Item = (bool, &Dir, &'static str)> {

@@ -4,7 +4,7 @@
 use std::fs::File;
 use std::io;
 use std::ops::ControlFlow;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
 use std::path::Path;
 
 use nix::dir::Type;
@@ -124,11 +124,20 @@ impl Dir {
     /// breaks; the value of the break is returned.
     pub(crate) fn each<B>(
         &self,
-        mut visit: impl FnMut(&[u8], Kind) -> ControlFlow<B>,
+        visit: impl FnMut(&[u8], Kind) -> ControlFlow<B>,
     ) -> io::Result<Option<B>> {
         // A descriptor of its own, since the place in a listing is shared by
         // all copies of one descriptor.
-        for entry in nix::dir::Dir::from_fd(self.sub(b".")?.0)? {
+        self.sub(b".")?.into_each(visit)
+    }
+
+    /// As [`Dir::each`], and closes the directory.
+    pub(crate) fn into_each<B>(
+        self,
+        mut visit: impl FnMut(&[u8], Kind) -> ControlFlow<B>,
+    ) -> io::Result<Option<B>> {
+        let mut entries = nix::dir::Dir::from_fd(self.0)?.into_iter();
+        while let Some(entry) = entries.next() {
             let entry = match entry {
                 Ok(entry) => entry,
                 Err(Errno::EINTR) => continue,
@@ -138,7 +147,9 @@ impl Dir {
             if name.starts_with(b".") {
                 continue;
             }
-            let Some(kind) = self.kind(name, entry.file_type()) else {
+            // SAFETY: the iterator owns the descriptor, and outlives this loan.
+            let dir = unsafe { BorrowedFd::borrow_raw(entries.as_raw_fd()) };
+            let Some(kind) = kind(dir, name, entry.file_type()) else {
                 continue;
             };
             if let ControlFlow::Break(value) = visit(name, kind) {
@@ -147,21 +158,21 @@ impl Dir {
         }
         Ok(None)
     }
+}
 
-    /// The kind of a name in a listing. Not every file system tells it there;
-    /// then the inode is asked, and a name that is gone by now has none.
-    fn kind(&self, name: &[u8], told: Option<Type>) -> Option<Kind> {
-        match told {
-            Some(Type::File) => Some(Kind::File),
-            Some(Type::Directory) => Some(Kind::Directory),
-            Some(Type::Symlink) => Some(Kind::Link),
-            Some(_) => Some(Kind::Other),
-            None => match self.stat(name) {
-                Ok(found) => Some(found.kind),
-                Err(why) if why.kind() == io::ErrorKind::NotFound => None,
-                Err(_) => Some(Kind::Other),
-            },
-        }
+/// The kind of a name in a listing. Not every file system tells it there;
+/// then the inode is asked, and a name that is gone by now has none.
+fn kind(dir: BorrowedFd<'_>, name: &[u8], told: Option<Type>) -> Option<Kind> {
+    match told {
+        Some(Type::File) => Some(Kind::File),
+        Some(Type::Directory) => Some(Kind::Directory),
+        Some(Type::Symlink) => Some(Kind::Link),
+        Some(_) => Some(Kind::Other),
+        None => match retry(|| stat::fstatat(dir, name, AtFlags::AT_SYMLINK_NOFOLLOW)) {
+            Ok(found) => Some(stat_of(&found).kind),
+            Err(why) if why.kind() == io::ErrorKind::NotFound => None,
+            Err(_) => Some(Kind::Other),
+        },
     }
 }
 

@@ -176,6 +176,28 @@ pub(crate) fn lay_over(new: &impl std::os::fd::AsRawFd, old: std::os::fd::RawFd)
     }
 }
 
+/// The name of this host, as the kernel knows it.
+pub(crate) fn host() -> Vec<u8> {
+    use std::os::unix::ffi::OsStrExt;
+    match nix::sys::utsname::uname() {
+        Ok(names) => names.nodename().as_bytes().to_vec(),
+        Err(_) => Vec::new(),
+    }
+}
+
+/// Was this process started with standard input closed? The runtime of Rust
+/// then has opened `/dev/null` in its place, for reading and writing, which
+/// nobody does who has something to say.
+pub(crate) fn stdin_is_lost() -> bool {
+    use nix::fcntl::{FcntlArg, OFlag, fcntl};
+    use nix::sys::stat::{fstat, stat};
+    let stdin = std::io::stdin();
+    let flags = fcntl(&stdin, FcntlArg::F_GETFL).map(OFlag::from_bits_retain);
+    let device = fstat(&stdin).map(|found| found.st_rdev);
+    flags.is_ok_and(|flags| flags & OFlag::O_ACCMODE == OFlag::O_RDWR)
+        && device == stat("/dev/null").map(|found| found.st_rdev)
+}
+
 /// Keeps core files from being written: they would hold passwords.
 pub(crate) fn no_core() -> io::Result<()> {
     use nix::sys::resource::{Resource, setrlimit};
