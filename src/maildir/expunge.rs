@@ -50,7 +50,10 @@ impl Maildrop {
         if missed > 0 {
             match self.list.refresh(mailbox) {
                 Ok(()) => drop(self.list.remove(mailbox, &mut done, &mut touched)),
-                Err(_) => done.failed += missed,
+                Err(why) => {
+                    done.failed += missed;
+                    done.note(io::Error::other(why.to_string()));
+                }
             }
         }
         done.gone = doomed - done.removed - done.failed;

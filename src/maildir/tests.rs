@@ -191,6 +191,22 @@ fn only_quit_removes_and_marks() {
 }
 
 #[test]
+fn a_removal_that_fails_is_told() {
+    let mail = Box::new("failed");
+    mail.put("new/1.a.h", "x");
+    mail.put("new/2.a.h", "x");
+    let mut drop = mail.open();
+    drop.delete(1).unwrap();
+    drop.delete(2).unwrap();
+    // A directory is not unlinked, whoever asks.
+    fs::remove_file(mail.joe.join("new/1.a.h")).unwrap();
+    fs::create_dir(mail.joe.join("new/1.a.h")).unwrap();
+    let done = drop.expunge(false);
+    assert_eq!((done.removed, done.failed, done.gone), (1, 1, 0));
+    assert!(done.why.is_some());
+}
+
+#[test]
 fn a_master_session_leaves_the_flags_and_does_delete() {
     let mail = Box::new("master");
     mail.put("new/1.a.h", "x");
