@@ -4,7 +4,7 @@
 use std::ffi::OsString;
 use std::process::ExitCode;
 
-pub(crate) use getopts::{Matches, Options};
+pub(crate) use getopts::{Matches, Options, ParsingStyle};
 
 use super::out::{complain, say};
 

@@ -11,3 +11,10 @@ pub(crate) fn say(text: impl std::fmt::Display) {
 pub(crate) fn complain(text: impl std::fmt::Display) {
     let _ = writeln!(std::io::stderr(), "{text}");
 }
+
+/// Writes the prompt of a dialogue: no line end, seen at once.
+pub(crate) fn prompt(text: &str) {
+    let mut out = std::io::stdout();
+    let _ = out.write_all(text.as_bytes());
+    let _ = out.flush();
+}

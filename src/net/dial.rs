@@ -1,14 +1,19 @@
 //! Outgoing connections.
 
+use std::io;
 use std::net::{SocketAddr, TcpStream, UdpSocket};
 use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::unix::net::UnixStream;
+use std::path::Path;
+use std::time::Duration;
 
 use nix::errno::Errno;
 use nix::poll::PollFlags;
 use nix::sys::socket::{
-    AddressFamily, SockFlag, SockProtocol, SockType, SockaddrStorage, connect, getsockopt,
-    setsockopt, socket, sockopt,
+    AddressFamily, SockFlag, SockProtocol, SockType, SockaddrStorage, UnixAddr, connect,
+    getsockopt, setsockopt, socket, sockopt,
 };
+use nix::sys::time::TimeVal;
 
 use super::stream::Stream;
 use super::wait::{Broken, Deadline, Watch, wait_one};
@@ -49,7 +54,7 @@ pub(crate) fn tcp(
 ///
 /// # Errors
 /// Why there is none.
-pub(crate) fn udp(to: SocketAddr) -> std::io::Result<UdpSocket> {
+pub(crate) fn udp(to: SocketAddr) -> io::Result<UdpSocket> {
     let any: SocketAddr = if to.is_ipv4() {
         ([0, 0, 0, 0], 0).into()
     } else {
@@ -61,11 +66,33 @@ pub(crate) fn udp(to: SocketAddr) -> std::io::Result<UdpSocket> {
     Ok(socket)
 }
 
+/// Connects a tool to a local socket. A listener whose queue is full is
+/// waited for, and later a reader that does not read, but never longer than
+/// `patience`, which is more than nothing.
+///
+/// # Errors
+/// `WouldBlock` if patience ran out, or why there is no connection.
+pub(crate) fn unix(path: &Path, patience: Duration) -> io::Result<UnixStream> {
+    let address = UnixAddr::new(path)?;
+    let flags = SockFlag::SOCK_CLOEXEC;
+    let fd: OwnedFd = socket(AddressFamily::Unix, SockType::Stream, flags, None)?;
+    let limit = TimeVal::new(patience.as_secs() as _, patience.subsec_micros() as _);
+    setsockopt(&fd, sockopt::SendTimeout, &limit)?;
+    loop {
+        match connect(fd.as_raw_fd(), &address) {
+            Err(Errno::EINTR) => {}
+            Err(errno) => return Err(errno.into()),
+            Ok(()) => return Ok(fd.into()),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::base::clock::now;
     use crate::net::wait::Alone;
+    use nix::sys::socket::{Backlog, bind, listen};
     use std::net::TcpListener;
 
     #[test]
@@ -77,5 +104,27 @@ mod tests {
         assert!(tcp(address, &alone, &soon).is_ok());
         drop(listener);
         assert!(matches!(tcp(address, &alone, &soon), Err(Broken::Io(_))));
+    }
+
+    #[test]
+    fn a_local_socket_with_a_full_queue_is_not_waited_for_for_ever() {
+        let path = std::env::temp_dir().join(format!("popular-dial-{}", std::process::id()));
+        let door: OwnedFd = socket(
+            AddressFamily::Unix,
+            SockType::Stream,
+            SockFlag::empty(),
+            None,
+        )
+        .unwrap();
+        bind(door.as_raw_fd(), &UnixAddr::new(&path).unwrap()).unwrap();
+        listen(&door, Backlog::new(0).unwrap()).unwrap();
+        let patience = Duration::from_millis(50);
+        let start = now();
+        let tries: Vec<_> = (0..4).map(|_| unix(&path, patience)).collect();
+        std::fs::remove_file(&path).unwrap();
+        assert!(tries[0].is_ok() && tries[3].is_err());
+        assert!(now() - start < 5000);
+        let gone = unix(&path, patience).unwrap_err();
+        assert_eq!(gone.kind(), io::ErrorKind::NotFound);
     }
 }
