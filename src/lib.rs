@@ -17,9 +17,11 @@ mod maildir;
 mod net;
 mod pdeliver;
 mod pop3;
+mod pcheck;
 mod pproxy;
 mod pserv;
 
 pub use pdeliver::main as pdeliver_main;
+pub use pcheck::main as pcheck_main;
 pub use pproxy::main as pproxy_main;
 pub use pserv::main as pserv_main;
