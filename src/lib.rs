@@ -18,6 +18,7 @@ mod net;
 mod pdeliver;
 mod pop3;
 mod pcheck;
+mod pcheckd;
 mod pctl;
 mod pop3;
 mod pproxy;
@@ -25,6 +26,7 @@ mod pserv;
 
 pub use pdeliver::main as pdeliver_main;
 pub use pcheck::main as pcheck_main;
+pub use pcheckd::main as pcheckd_main;
 pub use pctl::main as pctl_main;
 pub use pproxy::main as pproxy_main;
 pub use pserv::main as pserv_main;

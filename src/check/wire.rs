@@ -72,18 +72,22 @@ pub(crate) enum Bad {
 }
 
 impl Bad {
-    /// What the asker is told; `None` is silence.
-    pub(crate) fn reply(self) -> Option<Answer> {
-        let text = match self {
-            Bad::NoQuestion => return None,
+    /// What is wrong, in a few words of ASCII.
+    pub(crate) fn why(self) -> &'static str {
+        match self {
+            Bad::NoQuestion => "no question",
             Bad::TooLong => "question too long",
             Bad::NoStar => "a question begins with *",
             Bad::UnknownLetter => "unknown question",
             Bad::NoMailbox => "mailbox missing",
             Bad::Surplus => "text behind the question",
             Bad::Control => "control character",
-        };
-        Some(Answer::Error(text))
+        }
+    }
+
+    /// What the asker is told; `None` is silence.
+    pub(crate) fn reply(self) -> Option<Answer> {
+        (self != Bad::NoQuestion).then(|| Answer::Error(self.why()))
     }
 }
 

@@ -1,0 +1,145 @@
+//! The mail-check daemon: is there mail in a mailbox, how high is the load?
+
+mod answer;
+mod vars;
+
+use std::io;
+use std::net::{SocketAddr, UdpSocket};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use crate::base::nets::{self, Net};
+use crate::check::wire::Datagram;
+use crate::daemon::config::{Config, Object};
+use crate::daemon::seat::Seat;
+use crate::daemon::service::{Origin, Service, Tables, Work};
+use crate::net::stream::Stream;
+use vars::{ALLOW, Count, SERVERS, SPOOL};
+
+static TABLES: Tables = Tables {
+    name: "pcheckd",
+    vars: vars::VARS,
+    kinds: vars::KINDS,
+    counters: vars::COUNTERS,
+};
+
+/// pcheckd(8).
+pub fn main() -> ExitCode {
+    crate::daemon::main::<Pcheckd>()
+}
+
+/// One `server` of the configuration.
+struct Server {
+    id: String,
+    allow: Vec<Net>,
+    row: usize,
+}
+
+struct Pcheckd {
+    spool: PathBuf,
+    servers: Vec<Server>,
+}
+
+impl Service for Pcheckd {
+    const TABLES: &'static Tables = &TABLES;
+
+    fn check(_: &Config) -> Result<(), String> {
+        Ok(())
+    }
+
+    fn before_drop(config: &Config) -> Result<Pcheckd, String> {
+        let server = |object: &Object| Server {
+            id: object.id.clone(),
+            allow: nets::parse_list(object.keys.text(ALLOW)),
+            row: object.row,
+        };
+        Ok(Pcheckd {
+            spool: config.vars.text(SPOOL).into(),
+            servers: config.objects(SERVERS).iter().map(server).collect(),
+        })
+    }
+
+    fn after_drop(&mut self, _: &Config) -> Result<(), String> {
+        Ok(())
+    }
+
+    fn after_fork(&mut self) -> Result<(), String> {
+        Ok(())
+    }
+
+    fn serve(&mut self, work: Work<'_>, origin: Origin, seat: &Seat) {
+        let (Work::Datagram { socket, bytes }, Some(server)) =
+            (work, self.servers.get(origin.door))
+        else {
+            return;
+        };
+        let Some(answer) = answer::answer(&self.spool, server, bytes, origin.peer, seat) else {
+            return;
+        };
+        let datagram = answer.encode();
+        if send(socket, &datagram, origin.peer).is_err() {
+            seat.count(Count::Unsent as usize, 1);
+        }
+        debug!(
+            Check,
+            "-",
+            rip = origin.peer.ip(),
+            question = bytes,
+            answer = datagram.trim_ascii_end()
+        );
+    }
+
+    /// Nobody connects to a socket of datagrams.
+    fn refuse(&mut self, _: Stream, _: Origin, _: &str) {}
+}
+
+/// An answer that cannot be sent at once is lost: the proxy asks again.
+fn send(socket: &UdpSocket, datagram: &Datagram, to: SocketAddr) -> io::Result<()> {
+    loop {
+        match socket.send_to(datagram, to) {
+            Err(why) if why.kind() == io::ErrorKind::Interrupted => {}
+            sent => return sent.map(|_| ()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::daemon::board::Board;
+    use crate::net::wait::Alone;
+    use crate::sys::scratch::Scratch;
+
+    #[test]
+    fn a_question_that_comes_in_through_a_door_is_answered_there() {
+        let scratch = Scratch::new("pcheckd");
+        std::fs::write(scratch.path().join(".popular-spool"), "").unwrap();
+        let spool = scratch.path().display().to_string();
+        let mut config = Config::new(&TABLES);
+        config.vars.set("spool", &spool).unwrap();
+        let words = ["main".to_string(), "127.0.0.1:0".to_string()];
+        let allow = ("allow".to_string(), "127.0.0.0/8".to_string());
+        config.add(SERVERS, &words, &[allow]).unwrap();
+        let board = Board::map(1).unwrap();
+        board.give_rows(&mut config, &|_| false).unwrap();
+        board.publish(&config);
+        let mut daemon = Pcheckd::before_drop(&config).unwrap();
+        let seat = Seat::take(board, board.claim().unwrap(), "pcheckd").unwrap();
+
+        let door = UdpSocket::bind("127.0.0.1:0").unwrap();
+        let to = door.local_addr().unwrap();
+        let asker = std::thread::spawn(move || {
+            crate::check::ask::ask(to, b"3/joe", &Alone::new().unwrap(), 10_000)
+        });
+        let mut room = [0; 513];
+        let (count, peer) = door.recv_from(&mut room).unwrap();
+        let work = Work::Datagram {
+            socket: &door,
+            bytes: &room[..count],
+        };
+        daemon.serve(work, Origin { peer, door: 0 }, &seat);
+        let answer = asker.join().unwrap().unwrap();
+        assert!(matches!(answer, crate::check::ask::Answer::Nothing));
+        assert_eq!(board.total(Count::Nothing as usize), 1);
+    }
+}

@@ -1,0 +1,74 @@
+//! Variables, objects and counters of pcheckd.
+
+use crate::base::paths;
+use crate::base::vars::vars;
+use crate::daemon::config::Kind;
+use crate::daemon::vars::COUNT;
+use crate::net::listen::Proto;
+
+#[rustfmt::skip]
+mod table {
+    use super::*;
+    vars! { VARS from COUNT;
+        SPOOL     "spool"     Fixed Dir,            paths::SPOOL, "root of all mailboxes; holds the file .popular-spool";
+        EMPTYLOAD "emptyload" Live  Int(0, 10_000), "0",          "load average from which on no mailbox is looked at; 0: none";
+    }
+}
+pub(super) use table::*;
+
+#[rustfmt::skip]
+mod keys {
+    use super::*;
+    vars! { SERVER from 0;
+        ALLOW "allow" Fixed Nets, "", "networks of the proxies; without it nobody is answered";
+    }
+}
+pub(super) use keys::ALLOW;
+
+/// Place of the one kind there is.
+pub(super) const SERVERS: usize = 0;
+
+pub(super) static KINDS: &[Kind] = &[Kind {
+    name: "server",
+    holes: "ADDR:PORT",
+    keys: keys::SERVER,
+    states: &["enable", "disable"],
+    listens: Some(Proto::Udp),
+    ordered: false,
+    reloads: false,
+    help: "listens for questions at an address",
+}];
+
+/// What is counted.
+#[derive(Clone, Copy)]
+pub(super) enum Count {
+    Questions,
+    Denied,
+    Disabled,
+    Bad,
+    Failed,
+    Load,
+    Nothing,
+    Old,
+    New,
+    Busy,
+    Unsent,
+}
+
+#[rustfmt::skip]
+pub(super) static COUNTERS: &[&str] = &[
+    "questions", "denied", "disabled", "bad", "failed",
+    "load", "no_mails", "old_mails", "new_mails", "load_too_high", "unsent",
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_count_has_a_name() {
+        assert_eq!(COUNTERS.len(), Count::Unsent as usize + 1);
+        assert_eq!(COUNTERS[Count::Load as usize], "load");
+        assert_eq!(COUNTERS[Count::Busy as usize], "load_too_high");
+    }
+}
