@@ -50,7 +50,7 @@ enough pool $crowd
 is "$(grep -c '^failed' "$T/pool.log")" 0 'and no other failed'
 ctl pproxy version >/dev/null
 ok $? 'the control socket answers'
-nobody() { ! ctl pproxy session list | grep -q 'user='; }
+nobody() { ctl pproxy session list >/dev/null && ! has ctl 'user='; }
 until_ok nobody
 ok $? 'no slot of the dead is left taken'
 
