@@ -18,6 +18,7 @@
 #   daemon [-n NAME] PROGRAM ...   runs PROGRAM, its output in $T/NAME.log (NAME: PROGRAM's)
 #   ready N[/udp]                  waits until somebody listens on port N
 #   talk [-n NAME] N ITEM ...      a dialogue with port N (see talk.pl), kept as $T/talk.log
+#   xpop MAILBOX ITEM ...          the same with port 2, behind an XPOP preamble
 #   ctl PROGRAM WORD ...           pctl to our PROGRAM; the answer also stands in $T/ctl.log
 #   asuser COMMAND ...             runs COMMAND as the user the daemons run as
 #   until_ok COMMAND ...           repeats COMMAND until it succeeds, or WAIT seconds are over
@@ -200,6 +201,12 @@ talk() {
     shift
     # shellcheck disable=SC2086
     perl "$LIB/talk.pl" $_opts "$_to" "$@" >"$T/$_log.log" 2>&1
+}
+
+xpop() {
+    _box=$1
+    shift
+    talk -s 2 ":send $_box\\r\\np1.66f3a2c1.0a97.12\\r\\n IP=192.0.2.7 USER=joe\\r\\n" ':line' "$@"
 }
 
 ctl() {
