@@ -1,28 +1,11 @@
 #!/bin/sh
 # The manual: what a program knows has its .It in a page, and nothing else has.
 #
-# In man/NAME.rc.5, or in man/popular-control.5 if all daemons have it, a variable stands as `.It Va name`, a control word as `.It Ic word ...`, its
-# options below it as `.It Cm key Ns = ...`; in man/popular-log.7 an event as `.It Sy name`,
-# followed by its number in four hexadecimal digits. Option -T of a program prints its tables.
+# In man/NAME.rc.5, or in man/popular-control.5 if all daemons have it, a variable stands as
+# `.It Va name`, a control word as `.It Ic word ...`, its options below it as `.It Cm key Ns =
+# ...`. Option -T of a program prints its tables.
 . t/lib/tap.sh
-plan 10
-
-# Prints the items of a page, macros left out and what Ns joins joined: `.It Ic server Cm add
-# Ar ID` becomes `Ic server add ID`.
-cat >"$T/items.pl" <<'EOC'
-while (<>) {
-    next unless s/^\.It (?:Xo )?(\w\w)\s+//;
-    my ($kind, $text, $glue) = ($1, '', 1);
-    for my $word (split) {
-        next if $word =~ /^(?:Ic|Cm|Va|Ar|No|Li|Sy|Em|Pa|Xo|Oo|Oc|Op|Pq|Brq)$/;
-        if ($word eq 'Ns') { $glue = 1; next }
-        $text .= ($glue ? '' : ' ') . $word;
-        $glue = 0;
-    }
-    $text =~ s/"//g;
-    print "$kind $text\n";
-}
-EOC
+plan 6
 
 pages=$(for main in src/bin/*.rs; do
     [ -f "$main" ] || continue
@@ -33,7 +16,7 @@ is "$pages" '' 'every program has a page'
 
 for name in pproxy pserv pcheckd; do
     "$BIN/$name" -T >"$T/$name.table" 2>&1
-    perl "$T/items.pl" "man/$name.rc.5" man/popular-control.5 >"$T/$name.items" 2>/dev/null
+    perl t/lib/items.pl "man/$name.rc.5" man/popular-control.5 >"$T/$name.items" 2>/dev/null
 done
 
 # what of row kind and first words stands in the table but not in the page, or the reverse
@@ -70,18 +53,6 @@ is "$(missing tables)" '' 'every daemon prints its tables'
 is "$(missing vars)" '' 'every variable is in its page, and no other'
 is "$(missing words)" '' 'every control word is in its page, and no other'
 is "$(missing keys)" '' 'every option of a word is below it, and no other'
-
-sed -n 's/^ *[A-Z_0-9]* *0x\([0-9a-f]*\) [A-Z][a-z]* "\([a-z_]*\)";.*/\2 \1/p' \
-    src/base/events.rs >"$T/events"
-[ "$(wc -l <"$T/events")" -gt 20 ]
-ok $? 'the table of events can be read'
-is "$(cut -d ' ' -f 2 "$T/events" | sort | uniq -d)" '' 'every event has a number of its own'
-is "$(cut -d ' ' -f 1 "$T/events" | sort | uniq -d)" '' 'and a name of its own'
-perl "$T/items.pl" man/popular-log.7 2>/dev/null |
-    sed -n 's/^Sy \([a-z_]* [0-9a-f]*\).*/\1/p' | sort >"$T/b"
-sort "$T/events" >"$T/a"
-is "$(comm -3 "$T/a" "$T/b" | tr -d '\t')" '' \
-    'every event is in popular-log(7) with its number, and no other'
 
 refs=$(cat man/*.[1-8] 2>/dev/null |
     sed -n 's/^\.Xr \(p[a-z_.-]*\) \([1-8]\).*/\1.\2/p' | sort -u | while read -r page; do
