@@ -84,7 +84,9 @@ impl<'s> Session<'s> {
             seat.board()
                 .set_text(seat.slot(), Text::Doing, doing.as_bytes());
         };
-        self.judge.judge(&request, &mut note)
+        let outcome = self.judge.judge(&request, &mut note);
+        seat.board().set_text(seat.slot(), Text::Doing, b"login");
+        outcome
     }
 
     fn log_accepted(&self, user: &[u8], pdm: &str, vouched: Option<&str>, account: &Account) {
@@ -168,7 +170,6 @@ impl<'s> Session<'s> {
         self.seat
             .board()
             .set_text(self.seat.slot(), Text::User, &shown);
-        self.seat.show(Text::Doing, b"login");
         self.backend = Some(account.backend.clone());
         let reach = self.reach(account, &user);
         self.user = Some(user);
@@ -177,7 +178,7 @@ impl<'s> Session<'s> {
                 self.count(Count::Empty, 1);
                 self.play_empty(Mode::Empty)
             }
-            Reach::Open(stream, greeting) => self.relay(stream, &greeting),
+            Reach::Open(server, greeting) => self.hand_over(server, &greeting),
             Reach::Refused(text) => {
                 err(&mut self.wire.out, text);
                 Next::Stay
@@ -223,31 +224,30 @@ impl<'s> Session<'s> {
         Next::Stay
     }
 
-    /// The backend's word becomes ours; what the client sent behind its
-    /// password follows, and then everything.
-    fn relay(&mut self, mut backend: Stream, greeting: &str) -> Next {
+    /// The backend's word becomes ours, the last one of this conversation.
+    fn hand_over(&mut self, server: Stream, greeting: &str) -> Next {
         self.mode = Mode::Relay;
         self.count(Count::Relayed, 1);
         let id = self.backend.as_deref().unwrap_or_default();
         self.seat
             .show(Text::Doing, format!("relay {id}").as_bytes());
         ok(&mut self.wire.out, greeting);
-        let copied = self.flush().and_then(|()| self.copy(&mut backend));
-        self.leave(match copied {
-            Ok(()) => "closed",
-            Err(broken) => broken.reason(),
-        })
+        self.server = Some(server);
+        self.leave("closed")
     }
 
-    fn copy(&mut self, backend: &mut Stream) -> Result<(), Broken> {
+    /// Gives the backend what the client sent behind its password, then
+    /// copies both ways until both sides are done.
+    pub(super) fn relay(&mut self, mut server: Stream) -> Result<&'static str, Broken> {
         let (seat, since) = (self.seat, now());
         let patience = |pending: bool| match pending {
             true => seat.var(WRITETIMEOUT) * 1000,
             false => seat.var(IDLETIMEOUT) * 1000,
         };
         let ahead = self.wire.lines.rest();
-        backend.write_all(ahead, seat, &|| since + patience(true))?;
+        server.write_all(ahead, seat, &|| since + patience(true))?;
         self.wire.lines.wipe();
-        pump(&mut self.wire.stream, backend, seat, &patience)
+        pump(&mut self.wire.stream, &mut server, seat, &patience)?;
+        Ok("closed")
     }
 }

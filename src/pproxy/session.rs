@@ -69,6 +69,8 @@ pub(crate) struct Session<'s> {
     pub(super) user: Option<Vec<u8>>,
     /// The id of the backend that the account names.
     pub(super) backend: Option<String>,
+    /// The backend that takes over when the conversation is at its end.
+    pub(super) server: Option<Stream>,
     /// Logins that were refused.
     pub(super) refused: u32,
     pub(super) began: Ms,
@@ -113,6 +115,7 @@ impl<'s> Session<'s> {
             mode: Mode::None,
             user: None,
             backend: None,
+            server: None,
             refused: 0,
             began: now(),
             mistakes: 0,
@@ -122,9 +125,10 @@ impl<'s> Session<'s> {
 
     /// The whole of it, from the greeting to the line in the log.
     pub(crate) fn serve(mut self) {
-        self.seat.show(Text::Sid, self.sid.as_bytes());
-        let peer = self.peer.ip().to_string();
-        self.seat.show(Text::Peer, peer.as_bytes());
+        let (board, slot) = (self.seat.board(), self.seat.slot());
+        board.set_text(slot, Text::Sid, self.sid.as_bytes());
+        board.set_text(slot, Text::Peer, self.peer.ip().to_string().as_bytes());
+        self.seat.show(Text::Doing, b"login");
         self.wire.out.extend_from_slice(&self.vserv.greeting);
         let end = match self.converse() {
             Ok(end) => end,
@@ -143,7 +147,9 @@ impl<'s> Session<'s> {
                     // The wire hands out no line longer than that.
                     let _ = line.push(self.wire.lines.line());
                     self.wire.lines.wipe_line();
-                    self.obey(line.octets())
+                    let next = self.obey(line.octets());
+                    line.clear();
+                    next
                 }
                 Input::TooLong => self.mistake("the line is too long".into()),
                 Input::Nul => {
@@ -154,7 +160,10 @@ impl<'s> Session<'s> {
             };
             if left == Next::Leave {
                 self.flush()?;
-                return Ok(self.end);
+                return match self.server.take() {
+                    Some(server) => self.relay(server),
+                    None => Ok(self.end),
+                };
             }
         }
     }
@@ -173,15 +182,10 @@ impl<'s> Session<'s> {
     }
 
     /// By when the login must be through; `None` behind it.
-    fn login_limit(&self) -> impl Fn() -> Option<Ms> + use<> {
+    fn login_limit(&self) -> impl Fn() -> Option<Ms> + use<'s> {
         let auth = matches!(self.phase, Phase::Auth { .. });
-        let (board, began) = (self.seat.board(), self.began);
-        move || {
-            let seconds = board
-                .live(AUTHTIMEOUT)
-                .load(std::sync::atomic::Ordering::Relaxed);
-            auth.then(|| began + seconds * 1000)
-        }
+        let (seat, began) = (self.seat, self.began);
+        move || auth.then(|| began + seat.var(AUTHTIMEOUT) * 1000)
     }
 
     /// Says what waits to be said.
