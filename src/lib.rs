@@ -15,18 +15,18 @@ mod check;
 mod daemon;
 mod maildir;
 mod net;
-mod pdeliver;
 mod pop3;
+
 mod pcheck;
 mod pcheckd;
 mod pctl;
-mod pop3;
+mod pdeliver;
 mod pproxy;
 mod pserv;
 
-pub use pdeliver::main as pdeliver_main;
 pub use pcheck::main as pcheck_main;
 pub use pcheckd::main as pcheckd_main;
 pub use pctl::main as pctl_main;
+pub use pdeliver::main as pdeliver_main;
 pub use pproxy::main as pproxy_main;
 pub use pserv::main as pserv_main;
