@@ -55,12 +55,14 @@ impl Chain {
 
     /// The id of the first module a file of which was replaced since it was
     /// opened. Cheap; for once a second.
+    #[allow(dead_code)] // for the sandbox, and for files that are replaced
     pub(crate) fn stale(&self) -> Option<&str> {
         let stale = self.links.iter().find(|link| link.module.stale());
         stale.map(|link| link.id.as_str())
     }
 
     /// What the modules need together, `pdm::abi::PDM_NEEDS_*`.
+    #[allow(dead_code)] // for the sandbox, and for files that are replaced
     pub(crate) fn needs(&self) -> u32 {
         self.links
             .iter()
@@ -68,6 +70,7 @@ impl Chain {
     }
 
     /// The ids of the modules, in their order.
+    #[allow(dead_code)] // for the sandbox, and for files that are replaced
     pub(crate) fn ids(&self) -> impl Iterator<Item = &str> {
         self.links.iter().map(|link| link.id.as_str())
     }

@@ -84,6 +84,7 @@ impl<'a> Request<'a> {
 
 /// Where the mail of a user lies, as a module said and we checked.
 #[derive(Debug)]
+#[allow(dead_code)] // not every protocol to a backend needs all of it
 pub(crate) struct Account {
     /// The id of a backend; whether there is one of this id is not known here.
     pub(crate) backend: String,
@@ -196,6 +197,17 @@ pub(crate) enum Outcome<'c> {
         /// For the log.
         why: String,
     },
+}
+
+impl Outcome<'_> {
+    /// One word for it.
+    pub(crate) fn name(&self) -> &'static str {
+        match self {
+            Outcome::Accept { .. } => "accept",
+            Outcome::Refuse { .. } => "refuse",
+            Outcome::Fail { .. } => "fail",
+        }
+    }
 }
 
 #[cfg(test)]

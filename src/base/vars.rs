@@ -6,6 +6,7 @@ use super::words;
 
 /// What a variable may hold.
 #[derive(Debug)]
+#[allow(dead_code)] // types are part of the language, whether or not a variable has one today
 pub(crate) enum Kind {
     /// `0 false no off` or `1 true yes on`.
     Bool,

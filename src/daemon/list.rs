@@ -58,10 +58,9 @@ pub(crate) fn objects(config: &Config, kind: usize, doors: &Doors) -> Vec<String
                 .collect();
             row.kv("addresses", &list.join(","));
         }
-        object
-            .keys
-            .iter()
-            .for_each(|(var, value)| drop(row.kv(var.name, &value)));
+        for (var, value) in object.keys.iter() {
+            row.kv(var.name, &value);
+        }
         row.text()
     };
     config.objects(kind).iter().map(show).collect()

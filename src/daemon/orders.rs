@@ -192,27 +192,21 @@ impl<S: Service> Master<S> {
     }
 
     fn show(&self, name: Option<&str>) -> Answer {
-        let rows = |wanted: Option<&str>| -> Vec<String> {
-            let vars = self
-                .config
-                .vars
-                .iter()
-                .filter(|(var, _)| wanted.is_none_or(|name| var.name == name));
-            vars.map(|(var, value)| list::variable(var, value))
-                .collect()
+        let vars = &self.config.vars;
+        let rows: Vec<_> = match name {
+            None => vars.iter().collect(),
+            Some(name) => vars.find(name).into_iter().collect(),
         };
-        let lines = rows(name);
-        match name {
-            Some(name) if lines.is_empty() => {
-                let names: Vec<_> = self.config.vars.iter().map(|(var, _)| var.name).collect();
-                Answer::Err(format!(
-                    "unknown variable {}; there are: {}",
-                    quote(name),
-                    names.join(" ")
-                ))
-            }
-            _ => Answer::List(format!("{} lines", lines.len()), lines),
+        if rows.is_empty() {
+            let names: Vec<_> = vars.iter().map(|(var, _)| var.name).collect();
+            let (name, names) = (quote(name.unwrap_or("")), names.join(" "));
+            return Answer::Err(format!("unknown variable {name}; there are: {names}"));
         }
+        let lines: Vec<_> = rows
+            .into_iter()
+            .map(|(var, value)| list::variable(var, value))
+            .collect();
+        Answer::List(format!("{} lines", lines.len()), lines)
     }
 
     fn debug_flags(&self) -> Vec<String> {

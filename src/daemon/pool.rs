@@ -16,7 +16,7 @@ use super::config::Config;
 use super::load;
 use super::policy::{Counts, Limits, advise};
 use super::seat::{SIGNALS, Seat};
-use super::service::Service;
+use super::service::{Role, Service};
 use super::signals::{LOOK, POWER, Signals};
 use super::vars::{MAXSESSION, MAXSPARE, MINSPARE};
 use super::worker::Worker;
@@ -82,7 +82,15 @@ struct Pool<S> {
 /// The life of a pool; called in the child, signals still blocked.
 pub(crate) fn run<S: Service>(nest: Nest) -> ! {
     log::after_fork();
-    title::set(format!("{}: pool {}", S::TABLES.name, nest.generation).as_bytes());
+    title::set(
+        format!(
+            "{}: {} {}",
+            S::TABLES.name,
+            Role::Pool.name(),
+            nest.generation
+        )
+        .as_bytes(),
+    );
     let status = live::<S>(nest).unwrap_or(1);
     leave(status)
 }
@@ -191,6 +199,10 @@ impl<S: Service> Pool<S> {
                 continue;
             };
             let board = self.nest.board;
+            debug!(Pool, "-", died = pid, slot = child.slot, why = death);
+            if board.field(child.slot, Field::Pid).load(Relaxed) != pid as u64 {
+                event!(SLOT_CORRUPT, "-", worker = pid, slot = child.slot);
+            }
             let first = board.field(child.slot, Field::Serial).load(Relaxed) <= child.serial + 1;
             if death.clean() {
                 self.pause = FIRST_PAUSE;
@@ -336,6 +348,7 @@ impl<S: Service> Pool<S> {
                 board.head(Head::Forks).fetch_add(1, Relaxed);
                 let serial = board.field(slot, Field::Serial).load(Relaxed);
                 self.children.insert(pid, Child { slot, serial });
+                debug!(Pool, "-", born = pid, slot = slot);
                 Ok(true)
             }
             Err(why) => {
@@ -356,7 +369,7 @@ impl<S: Service> Pool<S> {
         let seat = Seat::sit(self.nest.board, slot, program, self.signals.clone());
         self.nest.channel = None;
         unblock_signals()?;
-        title::set(format!("{program}: worker").as_bytes());
+        title::set(format!("{program}: {}", Role::Worker.name()).as_bytes());
         if let Err(why) = self.service.after_fork() {
             event!(WORKER_DIED, "-", worker = seat.pid(), why = why);
             return Ok(1);

@@ -8,6 +8,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use nix::sys::signal::Signal;
 
 use super::board::{Board, Field, Head, State, Text};
+use super::service::Role;
 use super::signals::{LOOK, Signals};
 use crate::base::clock::{Ms, NEVER, now};
 use crate::base::vars::Key;
@@ -112,7 +113,7 @@ impl Seat {
     }
 
     fn retitle(&self) {
-        let mut title = format!("{}: worker", self.program).into_bytes();
+        let mut title = format!("{}: {}", self.program, Role::Worker.name()).into_bytes();
         for text in [Text::Peer, Text::User, Text::Doing] {
             let bytes = self.board.text(self.slot, text);
             if !bytes.is_empty() {

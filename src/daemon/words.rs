@@ -4,6 +4,7 @@ use std::path::Path;
 
 use super::config::Config;
 use super::service::Tables;
+use crate::base::events::EVENTS;
 use crate::base::log::Area;
 use crate::base::vars::describe;
 use crate::base::verbs::{Args, Verb, look_up};
@@ -274,11 +275,19 @@ pub(crate) fn help(
 
 /// All tables of a program, one row a line: for the test of the manual.
 pub(crate) fn rows(config: &Config, verbs: &[Verb<Act>]) -> Vec<String> {
-    let mut lines: Vec<_> = config
-        .vars
+    let mut lines: Vec<_> = EVENTS
         .iter()
-        .map(|(var, _)| format!("var {}", describe(var)))
+        .map(|event| {
+            format!(
+                "event {:04x} {} {}",
+                event.number,
+                event.level.name(),
+                event.name
+            )
+        })
         .collect();
+    let vars = config.vars.iter();
+    lines.extend(vars.map(|(var, _)| format!("var {}", describe(var))));
     lines.extend(verbs.iter().map(|verb| format!("word {}", verb.pattern)));
     for verb in verbs {
         let first: Vec<_> = verb.pattern.split(' ').take(2).collect();

@@ -86,6 +86,7 @@ impl<'s> Session<'s> {
         };
         let outcome = self.judge.judge(&request, &mut note);
         seat.board().set_text(seat.slot(), Text::Doing, b"login");
+        debug!(Auth, self.sid, outcome = outcome.name());
         outcome
     }
 

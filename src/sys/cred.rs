@@ -2,7 +2,6 @@
 
 use std::ffi::CString;
 use std::io;
-use std::path::Path;
 
 use nix::unistd::{Gid, Group, Uid, User, initgroups};
 
@@ -72,20 +71,4 @@ fn prove(uid: Uid, gid: Gid) -> io::Result<()> {
     } else {
         Err(io::Error::other("privileges could be regained"))
     }
-}
-
-/// Makes `dir` the root directory of this process.
-pub(crate) fn chroot(dir: &Path) -> io::Result<()> {
-    nix::unistd::chroot(dir)?;
-    std::env::set_current_dir("/")
-}
-
-/// Gives a file that root has made to `who`.
-pub(crate) fn give(path: &Path, who: &Identity) -> io::Result<()> {
-    nix::unistd::chown(
-        path,
-        Some(Uid::from_raw(who.uid)),
-        Some(Gid::from_raw(who.gid)),
-    )?;
-    Ok(())
 }

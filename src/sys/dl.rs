@@ -67,6 +67,7 @@ impl Module {
     }
 
     /// What the module needs, `PDM_NEEDS_*`.
+    #[allow(dead_code)] // for the sandbox, and for files that are replaced
     pub(crate) fn needs(&self) -> u32 {
         self.table.needs
     }
@@ -128,6 +129,7 @@ impl Module {
     }
 
     /// Was a file of the module replaced since it was opened?
+    #[allow(dead_code)] // for the sandbox, and for files that are replaced
     pub(crate) fn stale(&self) -> bool {
         let Some(stale) = self.table.stale else {
             return false;

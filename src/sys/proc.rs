@@ -106,6 +106,7 @@ pub(crate) fn reap() -> io::Result<Option<(i32, Death)>> {
 }
 
 /// Waits for the end of one child.
+#[cfg(test)]
 pub(crate) fn wait(pid: i32) -> io::Result<Death> {
     loop {
         match waitpid(Pid::from_raw(pid), None) {
