@@ -7,7 +7,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::sync::atomic::Ordering::Relaxed;
+use std::sync::atomic::Ordering::{Relaxed, SeqCst};
 
 use nix::sys::signal::Signal;
 
@@ -271,6 +271,8 @@ impl<S: Service> Pool<S> {
         if pause > 0 {
             return Ok(pause.min(1000) as u16);
         }
+        // Lowered before anybody is counted: who becomes busy after that pokes again.
+        board.head(Head::Poked).swap(0, SeqCst);
         let advice = advise(&self.counts(), &self.limits());
         (0..advice.retire).for_each(|_| self.retire());
         for _ in 0..advice.spawn.min(BATCH) {
@@ -278,8 +280,9 @@ impl<S: Service> Pool<S> {
                 break;
             }
         }
-        if advice.spawn > 0 || !advice.starved {
-            board.head(Head::Poked).store(0, Relaxed);
+        if advice.spawn == 0 && advice.starved {
+            // Pokes could tell nothing new until a slot is free.
+            board.head(Head::Poked).store(1, Relaxed);
         }
         Ok(match () {
             () if advice.spawn > BATCH => 0,

@@ -7,7 +7,7 @@
 //! and serves what is there, and who waits looks at them every second.
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::sync::atomic::Ordering::{AcqRel, Relaxed};
+use std::sync::atomic::Ordering::{AcqRel, Relaxed, SeqCst};
 
 use super::board::{Field, Head, State};
 use super::pool::Door;
@@ -127,7 +127,7 @@ impl<S: Service> Worker<'_, S> {
     fn poke(&self) {
         let board = self.seat.board();
         let idle = board.count(State::Idle) as u64;
-        if idle < self.seat.var(MINSPARE) && board.head(Head::Poked).swap(1, AcqRel) == 0 {
+        if idle < self.seat.var(MINSPARE) && board.head(Head::Poked).swap(1, SeqCst) == 0 {
             let _ = nix::unistd::write(self.poke, b"p");
         }
     }
