@@ -15,7 +15,7 @@ crowd=$!
 seen crowd '^in 1000 refused 0' 'a thousand clients are logged in at once'
 is "$(ctl pproxy session list | grep -c 'user=empty')" 1000 'session list shows them all'
 
-talk 1
+talk 1 ':eof'
 line 1 '^-ERR \[SYS/TEMP\] .*maxsession' 'number 1001 is refused with the reason'
 line 2 '\[closed\]' 'and hung up on'
 perl t/lib/crowd.pl load "$(port 1)" 1 empty secret "$T/refused" >"$T/refused.log" 2>&1 &
