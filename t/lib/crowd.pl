@@ -6,7 +6,8 @@
 #
 # USER may contain %d, the number of the client. The last line is `sessions=S refused=R failed=F`,
 # each failure before it a line `failed: STATE: WHY`; refused are those told -ERR [SYS/TEMP] before
-# they had logged in, with the slowest as `slowest refusal: MS ms`. Nothing waits beyond WAIT.
+# they had logged in, with the slowest as `slowest refusal: MS ms`. Before the last line of a load
+# stands `slowest session: MS ms`. Nothing waits beyond WAIT.
 use strict;
 use warnings;
 use Errno qw(EAGAIN EINPROGRESS EINTR);
@@ -30,7 +31,7 @@ my %next = (
     stat     => [quit => sub { 'QUIT' }],
     quit     => ['closing'],
 );
-my ($sessions, $refused, $failed, $slowest) = (0, 0, 0, 0);
+my ($sessions, $refused, $failed, $slowest, $longest) = (0, 0, 0, 0, 0);
 my (%client, $poll, $leaving);
 $poll = IO::Poll->new;
 start($_) for 1 .. $n;
@@ -49,6 +50,7 @@ while (%client) {
     next unless $mode eq 'hold' && $leaving && $told;
     for my $c (grep { $_->{state} eq 'in' } values %client) { say_to($c, 'quit', 'QUIT') }
 }
+printf "slowest session: %d ms\n", $longest * 1000 if $mode eq 'load';
 printf "slowest refusal: %d ms\n", $slowest * 1000 if $refused;
 print "sessions=$sessions refused=$refused failed=$failed\n";
 exit($failed ? 1 : 0);
@@ -101,7 +103,11 @@ sub answer {
 
 sub gone {
     my ($c, $why) = @_;
-    if ($c->{state} eq 'closing' && $why eq 'closed') { $sessions++ }
+    if ($c->{state} eq 'closing' && $why eq 'closed') {
+        $sessions++;
+        my $took = time - $c->{began};
+        $longest = $took if $took > $longest;
+    }
     else { $failed++; print "failed: $c->{state}: $why\n" }
     forget($c);
 }
