@@ -25,7 +25,10 @@ impl<S: Service> Master<S> {
             let answer = match line {
                 Ok(words) if words.is_empty() => Answer::Ok(String::new()),
                 Ok(words) => self.obey(id, &words),
-                Err(why) => Answer::Err(why),
+                Err(why) => {
+                    self.spoil(id);
+                    Answer::Err(why)
+                }
             };
             if let Some(client) = self.control.as_mut().and_then(|c| c.client(id)) {
                 client.say(&answer);
@@ -44,6 +47,12 @@ impl<S: Service> Master<S> {
                 return Answer::Err(why);
             }
         };
+        if act.at_once() && self.spoil(id) {
+            return Answer::Err(format!(
+                "{} acts at once, so it has no place in a batch",
+                words.join(" ")
+            ));
+        }
         if act.changes() || matches!(act, Act::Commit | Act::Shutdown | Act::SessionKick) {
             event!(CONTROL, "-", words = words.join(" "));
         }
@@ -58,10 +67,15 @@ impl<S: Service> Master<S> {
         Some(&mut self.control.as_mut()?.client(id)?.batch)
     }
 
-    /// A wrong word inside a batch: the batch can only be aborted.
-    fn spoil(&mut self, id: u64) {
-        if let Some(Some(batch)) = self.client_batch(id) {
-            batch.failed = true;
+    /// A wrong word inside a batch: the batch can only be aborted. False if
+    /// there is no batch.
+    fn spoil(&mut self, id: u64) -> bool {
+        match self.client_batch(id) {
+            Some(Some(batch)) => {
+                batch.failed = true;
+                true
+            }
+            _ => false,
         }
     }
 

@@ -41,6 +41,12 @@ pub(crate) enum Act {
 }
 
 impl Act {
+    /// Does it do something that no `abort` takes back?
+    pub(crate) fn at_once(self) -> bool {
+        use Act::*;
+        matches!(self, Shutdown | SessionKick | CounterReset)
+    }
+
     /// Does it change the configuration?
     pub(crate) fn changes(self) -> bool {
         use Act::*;
