@@ -273,15 +273,16 @@ impl<S: Service> Pool<S> {
         }
         // Lowered before anybody is counted: who becomes busy after that pokes again.
         board.head(Head::Poked).swap(0, SeqCst);
-        let advice = advise(&self.counts(), &self.limits());
+        let (counts, limits) = (self.counts(), self.limits());
+        let advice = advise(&counts, &limits);
         (0..advice.retire).for_each(|_| self.retire());
         for _ in 0..advice.spawn.min(BATCH) {
             if !self.spawn()? {
                 break;
             }
         }
-        if advice.spawn == 0 && advice.starved {
-            // Pokes could tell nothing new until a slot is free.
+        if advice.spawn == 0 && counts.idle < limits.minspare {
+            // Pokes could tell nothing new until a slot is free or the limit is raised.
             board.head(Head::Poked).store(1, Relaxed);
         }
         Ok(match () {
