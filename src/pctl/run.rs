@@ -124,7 +124,11 @@ fn invited(
     if prompted {
         out::prompt("pctl> ");
     }
-    lines.next().map_err(|why| format!("{STDIN}: {why}"))
+    let line = lines.next().map_err(|why| format!("{STDIN}: {why}"))?;
+    if prompted && line.is_none() {
+        out::prompt("\n");
+    }
+    Ok(line)
 }
 
 /// Does this word end the dialogue? No daemon hears it.
