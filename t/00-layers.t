@@ -33,7 +33,7 @@ libloading: sys
 nix: sys net daemon
 openssl: net/tls.rs base/digest.rs sys/ticket.rs
 openssl_sys: sys/ticket.rs
-syslog: base/log.rs
+syslog: base/sink.rs
 getopts: base/opt.rs
 signal_hook: daemon/signals.rs
 EOC

@@ -7,26 +7,17 @@
 //! those in a chroot included.
 
 use std::cell::RefCell;
-use std::fs::File;
-use std::io::{self, Write};
-use std::os::fd::AsFd;
-use std::os::unix::net::UnixDatagram;
-use std::path::{Path, PathBuf};
+use std::io;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
-use syslog::{Facility, LogFormat, Logger, LoggerBackend, Severity};
-
-use super::clock::wall;
 use super::events::{self, Event, Level};
 use super::kv::{Row, Value};
-use crate::sys::time::local;
+use super::sink::Sink;
+pub(crate) use super::sink::Target;
 
 /// Longest line, in octets: a pipe takes as much whole or not at all.
 const LONGEST: usize = 4000;
-
-/// Where syslog listens, unless `-l syslog:SOCKET` says otherwise.
-const SYSLOG: &str = "/dev/log";
 
 /// Logs one event: `event!(LOGIN_OK, sid, user = name, rip = address)`.
 macro_rules! event {
@@ -112,68 +103,9 @@ pub(crate) fn debugging(area: Area) -> bool {
         .is_some_and(|k| k.debug.load(Relaxed) >> area as u64 & 1 == 1)
 }
 
-/// Where the log goes.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Target {
-    Stderr,
-    Syslog(PathBuf),
-    File(PathBuf),
-}
-
-impl Target {
-    /// `stderr`, `syslog`, `syslog:SOCKET`, or a file name.
-    pub(crate) fn parse(text: &str) -> Target {
-        match text {
-            "stderr" => Target::Stderr,
-            "syslog" => Target::Syslog(SYSLOG.into()),
-            _ => match text.strip_prefix("syslog:") {
-                Some(socket) => Target::Syslog(socket.into()),
-                None => Target::File(text.into()),
-            },
-        }
-    }
-}
-
-enum Sink {
-    Stderr,
-    File(File, PathBuf),
-    Syslog(Logger<LoggerBackend, Stamp>, PathBuf),
-}
-
-/// RFC 3164 with local time: the crate's own formatter knows only UTC, and
-/// reads its format anew for every line.
-struct Stamp {
-    facility: Facility,
-    tag: String,
-}
-
-impl LogFormat<&[u8]> for Stamp {
-    fn format<W: Write>(
-        &self,
-        w: &mut W,
-        severity: Severity,
-        message: &[u8],
-    ) -> syslog::Result<()> {
-        let t = local(wall().0 as i64);
-        let month =
-            &"JanFebMarAprMayJunJulAugSepOctNovDec"[(t.month.clamp(1, 12) as usize - 1) * 3..][..3];
-        let mut line = Vec::with_capacity(message.len() + 64);
-        let priority = self.facility as u8 | severity as u8;
-        write!(
-            line,
-            "<{priority}>{month} {:2} {:02}:{:02}:{:02} {}: ",
-            t.day, t.hour, t.minute, t.second, self.tag
-        )?;
-        line.extend_from_slice(message);
-        w.write(&line).map_err(syslog::Error::Write)?;
-        Ok(())
-    }
-}
-
 struct Log {
     program: &'static str,
     tag: String,
-    facility: Facility,
     sink: Sink,
     row: Row,
 }
@@ -189,67 +121,27 @@ thread_local! {
 /// may come later.
 pub(crate) fn open(program: &'static str, target: &Target) -> io::Result<()> {
     let tag = format!("{program}[{}]", std::process::id());
-    let facility = Facility::LOG_MAIL;
-    let sink = Sink::open(target, facility, &tag)?;
+    let (sink, row) = (Sink::open(target, &tag)?, Row::default());
     LOG.set(Some(Log {
         program,
         tag,
-        facility,
         sink,
-        row: Row::default(),
+        row,
     }));
     Ok(())
-}
-
-impl Sink {
-    fn open(target: &Target, facility: Facility, tag: &str) -> io::Result<Sink> {
-        Ok(match target {
-            Target::Stderr => Sink::Stderr,
-            Target::File(path) => Sink::File(append(path)?, path.clone()),
-            Target::Syslog(path) => {
-                let socket = UnixDatagram::unbound()?;
-                socket.set_nonblocking(true)?;
-                let _ = socket.connect(path);
-                let stamp = Stamp {
-                    facility,
-                    tag: tag.into(),
-                };
-                Sink::Syslog(
-                    Logger::new(LoggerBackend::Unix(socket), stamp),
-                    path.clone(),
-                )
-            }
-        })
-    }
-}
-
-fn append(path: &Path) -> io::Result<File> {
-    use std::os::unix::fs::OpenOptionsExt;
-    File::options()
-        .append(true)
-        .create(true)
-        .mode(0o640)
-        .open(path)
 }
 
 /// To be called first thing in a child: its lines carry its own number.
 pub(crate) fn after_fork() {
     with(|log| {
         log.tag = format!("{}[{}]", log.program, std::process::id());
-        if let Sink::Syslog(logger, _) = &mut log.sink {
-            logger.formatter.tag.clone_from(&log.tag);
-        }
+        log.sink.set_tag(&log.tag);
     });
 }
 
 /// Changes the syslog facility; the name has been checked.
 pub(crate) fn set_facility(name: &str) {
-    with(|log| {
-        log.facility = name.parse().unwrap_or(log.facility);
-        if let Sink::Syslog(logger, _) = &mut log.sink {
-            logger.formatter.facility = log.facility;
-        }
-    });
+    with(|log| log.sink.set_facility(name));
 }
 
 /// Opens a log file anew, after it has been rotated.
@@ -258,36 +150,18 @@ pub(crate) fn set_facility(name: &str) {
 /// The old file stays in use then.
 pub(crate) fn reopen() -> io::Result<()> {
     let mut result = Ok(());
-    with(|log| {
-        if let Sink::File(file, path) = &mut log.sink {
-            result = append(path).map(|new| *file = new);
-        }
-    });
+    with(|log| result = log.sink.reopen());
     result
 }
 
 /// The master's part, once a second: if lines were lost, mend the socket,
 /// and say how many it were as soon as one gets through.
 pub(crate) fn mend() {
-    let Some(lost) = KNOBS
-        .get()
-        .map(|k| k.lost.swap(0, Relaxed))
-        .filter(|&n| n > 0)
-    else {
+    let lost = KNOBS.get().map_or(0, |k| k.lost.swap(0, Relaxed));
+    if lost == 0 {
         return;
-    };
-    with(|log| {
-        if let Sink::Syslog(
-            Logger {
-                backend: LoggerBackend::Unix(socket),
-                ..
-            },
-            path,
-        ) = &log.sink
-        {
-            let _ = socket.connect(path);
-        }
-    });
+    }
+    with(|log| log.sink.mend());
     if !try_emit(&events::LOG_LOST, &"-", &[("count", &lost)]) {
         count_lost(lost - 1);
     }
@@ -328,49 +202,11 @@ fn try_emit(event: &Event, sid: &dyn Value, fields: &[(&str, &dyn Value)]) -> bo
     sent
 }
 
-impl Sink {
-    fn write(&mut self, tag: &str, level: Level, line: &[u8]) -> bool {
-        match self {
-            Sink::Stderr => put(&mut io::stderr(), tag, line),
-            Sink::File(file, _) => put(file, tag, line),
-            Sink::Syslog(logger, _) => match level {
-                Level::Dbg => logger.debug(line),
-                Level::Inf => logger.info(line),
-                Level::Err => logger.notice(line),
-                Level::Adm => logger.warning(line),
-                Level::Sos => logger.crit(line),
-                Level::Bug => logger.err(line),
-            }
-            .is_ok(),
-        }
-    }
-}
-
-/// One line with its date, in one call, unless that would block.
-fn put(file: &mut (impl Write + AsFd), tag: &str, line: &[u8]) -> bool {
-    let t = local(wall().0 as i64);
-    let (sign, east) = (if t.offset < 0 { '-' } else { '+' }, t.offset.abs());
-    let mut out = Vec::with_capacity(line.len() + 64);
-    let _ = write!(
-        out,
-        "{:04}-{:02}-{:02}T{:02}:{:02}:{:02}{sign}{:02}:{:02} {tag}: ",
-        t.year,
-        t.month,
-        t.day,
-        t.hour,
-        t.minute,
-        t.second,
-        east / 60,
-        east % 60
-    );
-    out.extend_from_slice(line);
-    out.push(b'\n');
-    crate::sys::proc::writable(file) && file.write(&out).is_ok_and(|n| n == out.len())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::os::unix::net::UnixDatagram;
+    use std::path::PathBuf;
 
     fn scratch(name: &str) -> PathBuf {
         std::env::temp_dir().join(format!("popular-log-{}-{name}", std::process::id()))
@@ -414,16 +250,6 @@ mod tests {
         assert!(
             text.ends_with("ev=log_lost no=000f lvl=ADM sid=- count=2"),
             "{text}"
-        );
-    }
-
-    #[test]
-    fn the_option_names_the_target() {
-        assert_eq!(Target::parse("stderr"), Target::Stderr);
-        assert_eq!(Target::parse("syslog:/x"), Target::Syslog("/x".into()));
-        assert_eq!(
-            Target::parse("/var/log/x"),
-            Target::File("/var/log/x".into())
         );
     }
 }

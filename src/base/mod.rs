@@ -13,6 +13,7 @@ pub(crate) mod nets;
 pub(crate) mod opt;
 pub(crate) mod out;
 pub(crate) mod paths;
+mod sink;
 pub(crate) mod vars;
 pub(crate) mod verbs;
 pub(crate) mod words;

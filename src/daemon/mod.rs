@@ -1,6 +1,7 @@
 //! Floor 3: the pre-fork kit. Knows no protocol.
 
 pub(crate) mod board;
+mod burial;
 pub(crate) mod config;
 mod control;
 mod doors;
@@ -14,8 +15,10 @@ mod policy;
 mod pool;
 pub(crate) mod seat;
 pub(crate) mod service;
+mod shutdown;
 pub(crate) mod signals;
 mod start;
+mod trial;
 pub(crate) mod vars;
 mod words;
 mod worker;

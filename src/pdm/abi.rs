@@ -316,6 +316,7 @@ pub struct Table {
 unsafe impl Sync for Table {}
 
 /// Octets of a pointer, the unit of most rows below.
+#[allow(dead_code)] // older compilers do not see that assertions use it
 const P: usize = size_of::<usize>();
 
 macro_rules! layout {

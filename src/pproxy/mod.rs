@@ -63,8 +63,10 @@ impl Service for Proxy {
 
     fn refuse(&mut self, mut stream: Stream, _: Origin, limit: &str) {
         let mut line = Vec::new();
-        let text = format_args!("{SYS_TEMP} too many sessions ({limit}), try again later");
-        err(&mut line, text);
+        err(
+            &mut line,
+            format_args!("{SYS_TEMP} too many sessions ({limit}), try again later"),
+        );
         stream.parting_words(&line, b"");
     }
 }

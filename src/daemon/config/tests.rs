@@ -1,0 +1,111 @@
+use super::*;
+use crate::base::vars::vars;
+
+vars! { KEYS from 0;
+    NAMESPACE "namespace" Fixed Id, "default", "a namespace";
+    LIMIT "maxsession" Live Int(0, 100), "0", "a limit";
+    PEER "peer" Fixed Host, "", "a host";
+}
+
+static KINDS: &[Kind] = &[Kind {
+    name: "vserv",
+    holes: "ADDR:PORT",
+    keys: KEYS,
+    states: &["enable", "disable"],
+    listens: Some(Proto::Tcp),
+    ordered: true,
+    reloads: true,
+    help: "",
+}];
+static TABLES: Tables = Tables {
+    name: "test",
+    vars: &[],
+    kinds: KINDS,
+    counters: &[],
+};
+
+fn words(text: &str) -> Vec<String> {
+    text.split(' ').map(String::from).collect()
+}
+
+fn sample() -> Config {
+    let mut config = Config::new(&TABLES);
+    config
+        .add(
+            0,
+            &words("a 127.0.0.1:0"),
+            &[("namespace".into(), "x".into())],
+        )
+        .unwrap();
+    config
+        .add(0, &words("b 127.0.0.1:0"), &[("peer".into(), "h:1".into())])
+        .unwrap();
+    config.switch(0, "disable", "b").unwrap();
+    config.vars.set("user", "mail").unwrap();
+    config
+}
+
+#[test]
+fn what_is_printed_rebuilds_it() {
+    let text = sample().print();
+    let wanted = [
+        "set user mail",
+        "vserv add a 127.0.0.1:0 namespace=x",
+        "vserv add b 127.0.0.1:0 peer=h:1",
+        "vserv disable b",
+    ];
+    assert_eq!(text, wanted);
+    assert_eq!(sample().hosts().collect::<Vec<_>>(), ["h:1"]);
+    assert_eq!(
+        (
+            sample().find(0, "a").unwrap().keys.text(NAMESPACE),
+            sample().doors().count()
+        ),
+        ("x", 2)
+    );
+}
+
+#[test]
+fn only_what_is_not_live_makes_a_new_generation() {
+    let old = sample();
+    let mut new = old.clone();
+    new.change(0, "a", &[("maxsession".into(), "5".into())])
+        .unwrap();
+    new.switch(0, "disable", "all").unwrap();
+    new.vars.set("idletimeout", "11m").unwrap();
+    assert!(old.same_but_live(&new));
+    assert_eq!(new.objects(0)[0].keys.number(LIMIT), 5);
+    for change in [
+        |c: &mut Config| c.change(0, "a", &[("namespace".into(), "y".into())]),
+        |c: &mut Config| c.delete(0, "a"),
+        |c: &mut Config| c.order(0, &words("b a")),
+        |c: &mut Config| c.reload(0, Some("a")),
+        |c: &mut Config| c.vars.set("backlog", "9"),
+    ] {
+        let mut new = old.clone();
+        change(&mut new).unwrap();
+        assert!(!old.same_but_live(&new));
+    }
+}
+
+#[test]
+fn errors_name_what_is_wrong() {
+    let mut config = sample();
+    assert_eq!(
+        config.delete(0, "c").unwrap_err(),
+        "there is no vserv c; there are: a b"
+    );
+    assert_eq!(
+        config.add(0, &words("a 127.0.0.1:1"), &[]).unwrap_err(),
+        "vserv a exists already"
+    );
+    assert_eq!(
+        config.order(0, &words("a")).unwrap_err(),
+        "b is missing in the order"
+    );
+    assert_eq!(
+        config.order(0, &words("a a")).unwrap_err(),
+        "a stands there twice"
+    );
+    let _ = PEER;
+}

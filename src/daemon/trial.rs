@@ -1,0 +1,178 @@
+//! PRIVILEGED. Trials: a candidate is loaded by a pool of its own; it
+//! becomes current, or nothing has changed.
+
+use std::os::unix::net::UnixStream;
+
+use nix::sys::signal::Signal;
+
+use super::config::Config;
+use super::control::Answer;
+use super::doors::Doors;
+use super::generation::{Cause, Pool, Trial, install};
+use super::master::{Master, check};
+use super::pool::{self, Nest};
+use super::service::Service;
+use super::vars::{GENERATION, LOGFACILITY, TRYTIMEOUT};
+use crate::base::clock::now;
+use crate::base::log;
+use crate::sys::proc::{Fork, fork, kill};
+
+impl<S: Service> Master<S> {
+    /// Tries a candidate in a pool of its own.
+    ///
+    /// # Errors
+    /// Why not even that can be done.
+    pub(super) fn attempt(&mut self, mut config: Config, cause: Cause) -> Result<(), String> {
+        if self.trial.is_some() {
+            return Err("busy: another change is being tried".into());
+        }
+        if self.ending.is_some() {
+            return Err("busy: the daemon is shutting down".into());
+        }
+        check::<S>(&config)?;
+        let pools = || self.current.iter().chain(&self.old);
+        self.board
+            .give_rows(&mut config, &|row| pools().any(|pool| pool.uses(row)))?;
+        let doors = self.doors.open(&config)?;
+        let (ours, theirs) = UnixStream::pair().map_err(|why| format!("socketpair: {why}"))?;
+        ours.set_nonblocking(true)
+            .map_err(|why| format!("fcntl: {why}"))?;
+        let generation = self.generation + 1;
+        let pid = match fork().map_err(|why| format!("fork: {why}"))? {
+            Fork::Parent(pid) => pid,
+            Fork::Child => {
+                drop(ours);
+                self.become_pool(config, &doors, theirs, generation)
+            }
+        };
+        self.generation = generation;
+        debug!(Control, "-", trying = generation, pool = pid);
+        let deadline = now() + config.vars.number(TRYTIMEOUT) * 1000;
+        let pool = Pool::new(pid, generation, ours, &config);
+        self.trial = Some(Trial::new(pool, config, doors, cause, deadline));
+        Ok(())
+    }
+
+    /// In the child: lets go of all that is the master's, the write end of
+    /// the death pipe first.
+    pub(super) fn become_pool(
+        &mut self,
+        mut config: Config,
+        doors: &Doors,
+        channel: UnixStream,
+        generation: u64,
+    ) -> ! {
+        self.death_writer = None;
+        self.control = None;
+        self.current = None;
+        self.old.clear();
+        self.pidfile = None;
+        self.ready = None;
+        self.signals.forget();
+        log::set_facility(config.vars.text(LOGFACILITY));
+        let doors = doors.for_pool(&config);
+        self.doors = Doors::default();
+        config.vars.put(GENERATION, generation.to_string());
+        let Ok(death) = self.death.try_clone() else {
+            crate::sys::proc::leave(1)
+        };
+        pool::run::<S>(Nest {
+            config,
+            board: self.board,
+            doors,
+            death,
+            channel: Some(channel),
+            generation,
+        })
+    }
+
+    pub(super) fn hear_trial(&mut self) -> Result<(), String> {
+        let Some(trial) = &mut self.trial else {
+            return Ok(());
+        };
+        let report = match trial.hear() {
+            None if trial.overdue() => Err("the pool was not ready within trytimeout".into()),
+            None => return Ok(()),
+            Some(report) => report,
+        };
+        match report {
+            Ok(resolved) => {
+                trial.config.resolved = resolved;
+                self.install();
+                Ok(())
+            }
+            Err(why) => self.reject(why),
+        }
+    }
+
+    /// The trial is ready: it becomes the current generation.
+    pub(super) fn install(&mut self) {
+        let Some(mut trial) = self.trial.take() else {
+            return;
+        };
+        self.old.extend(self.current.take());
+        log::set_facility(trial.config.vars.text(LOGFACILITY));
+        trial
+            .config
+            .vars
+            .put(GENERATION, trial.pool.generation.to_string());
+        if let Err(why) = install(&self.board, &mut trial, &mut self.old) {
+            // The pool died just now; its death will be seen and it is replaced.
+            event!(POOL_DIED, "-", pool = trial.pool.pid, why = why);
+        }
+        self.doors.shut_all_but(&trial.doors);
+        (self.doors, self.config, self.current) = (trial.doors, trial.config, Some(trial.pool));
+        self.edition += 1;
+        self.installed = now();
+        event!(LOADED, "-", generation = self.generation);
+        if let Some(ready) = self.ready.take() {
+            ready();
+        }
+        self.answer(
+            trial.cause,
+            Answer::Ok(format!("generation {} is current", self.generation)),
+        );
+    }
+
+    /// The trial failed: nothing has changed.
+    pub(super) fn reject(&mut self, why: String) -> Result<(), String> {
+        let Some(trial) = self.trial.take() else {
+            return Ok(());
+        };
+        let _ = kill(trial.pool.pid, Signal::SIGKILL);
+        trial.pool.signal(Signal::SIGKILL);
+        trial.doors.shut_all_but(&self.doors);
+        event!(
+            LOAD_FAILED,
+            "-",
+            generation = trial.pool.generation,
+            why = why
+        );
+        if self.current.is_none() && !matches!(trial.cause, Cause::Start) {
+            self.schedule_replacement();
+        }
+        match trial.cause {
+            Cause::Start => Err(why),
+            cause => {
+                self.answer(cause, Answer::Err(why));
+                Ok(())
+            }
+        }
+    }
+
+    pub(super) fn end_trial(&mut self, why: &str) {
+        if self.trial.as_ref().is_some_and(|t| t.cause != Cause::Start) {
+            let _ = self.reject(why.into());
+        } else if let Some(trial) = &self.trial {
+            let _ = kill(trial.pool.pid, Signal::SIGKILL);
+        }
+    }
+
+    pub(super) fn answer(&mut self, cause: Cause, answer: Answer) {
+        let Cause::Client(id) = cause else { return };
+        if let Some(client) = self.control.as_mut().and_then(|c| c.client(id)) {
+            client.waiting = false;
+            client.say(&answer);
+        }
+    }
+}
