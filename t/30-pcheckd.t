@@ -41,7 +41,7 @@ is "$(ask ":send *M$long" ':line')" '-ERR question too long' 'more than 512 octe
 seen pcheckd 'ev=check_bad .*rip=127\.0\.0\.1 ' 'such things are logged'
 
 before=$(counted denied)
-talk -u 4 ':send *M3/joe\n' ':quiet 0.3' ':send *M3/joe\n' ':send *L\n' ':quiet 0.3'
+talk -u 4 ':send *M3/joe\n' ':send *M3/joe\n' ':send *L\n' ':quiet 0.5'
 is "$?$(cat "$T/talk.log")" 0 'who is not allowed hears nothing'
 is "$(($(counted denied) - before))" 3 'and is counted'
 is "$(grep -c 'ev=check_denied .*server=closed rip=127\.0\.0\.1' "$T/pcheckd.log")" 1 \
