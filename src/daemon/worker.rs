@@ -173,3 +173,77 @@ impl<S: Service> Worker<'_, S> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::daemon::board::Board;
+    use crate::daemon::config::Config;
+    use crate::daemon::service::Tables;
+    use crate::net::listen::Proto;
+    use std::net::TcpStream;
+    use std::sync::Arc;
+
+    /// Counts sessions.
+    struct Counting(u32);
+
+    static TABLES: Tables = Tables {
+        name: "test",
+        vars: &[],
+        kinds: &[],
+        counters: &[],
+    };
+
+    impl Service for Counting {
+        const TABLES: &'static Tables = &TABLES;
+
+        fn check(_: &Config) -> Result<(), String> {
+            Ok(())
+        }
+
+        fn before_drop(_: &Config) -> Result<Counting, String> {
+            Ok(Counting(0))
+        }
+
+        fn after_drop(&mut self, _: &Config) -> Result<(), String> {
+            Ok(())
+        }
+
+        fn after_fork(&mut self) -> Result<(), String> {
+            Ok(())
+        }
+
+        fn serve(&mut self, _: Work<'_>, _: Origin, _: &Seat) {
+            self.0 += 1;
+        }
+
+        fn refuse(&mut self, _: Stream, _: Origin, _: &str) {}
+    }
+
+    /// The one wake-up for a connection may have gone to a worker that was
+    /// just leaving; then nobody else will be woken for it.
+    #[test]
+    fn who_leaves_serves_first_whoever_stands_at_the_door() {
+        let board = Board::map(4).unwrap();
+        board.publish(&Config::new(&TABLES));
+        let seat = Seat::take(board, board.claim().unwrap(), "test").unwrap();
+        let at = "127.0.0.1:0".parse().unwrap();
+        let listener = Arc::new(Listener::open(Proto::Tcp, at, 5).unwrap());
+        let _client = TcpStream::connect(listener.local().unwrap()).unwrap();
+        let (death, _writer) = crate::sys::proc::pipe().unwrap();
+        let (_poked, poke) = crate::sys::proc::pipe().unwrap();
+        board.head(Head::Generation).store(8, Relaxed);
+        let mut service = Counting(0);
+        let worker = Worker {
+            service: &mut service,
+            doors: &[Door { listener, place: 0 }],
+            seat: &seat,
+            death: &death,
+            poke: &poke,
+            generation: 7,
+            served: 0,
+            orphan: false,
+        };
+        assert_eq!((worker.run(), service.0), (0, 1));
+    }
+}
