@@ -149,6 +149,7 @@ fn a_load_too_high_is_a_soft_failure() {
         (rig.count("softfail_empty"), rig.count("softfail_tempfail")),
         (1, 1)
     );
+    assert_eq!(rig.count("backend_failed"), 0, "nobody was disturbed");
 }
 
 #[test]
@@ -175,9 +176,9 @@ fn the_nearest_word_on_soft_failures_holds() {
 fn only_verified_users_ever_see_an_empty_maildrop() {
     let mut rig = alone();
     for words in [
-        "vserv main disable",
         "backend b1 disable",
         "backend b1 drain",
+        "vserv main disable",
     ] {
         rig.set(words);
         assert_eq!(rig.login("joe"), EMPTY, "{words}");
@@ -294,6 +295,8 @@ fn bad_commands_are_borne_twenty_times() {
     assert_eq!(heard.matches("-ERR unknown command\r\n").count(), 19);
     assert!(heard.ends_with("-ERR too many bad commands, good bye\r\n"));
     assert_eq!(rig.count("bad_commands"), 20);
+    let heard = rig.talk(&[&b"PASS x\r\n".repeat(40)]);
+    assert_eq!(heard.matches("-ERR USER comes first\r\n").count(), 19);
 }
 
 #[test]
