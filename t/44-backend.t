@@ -1,0 +1,80 @@
+#!/bin/sh
+# pproxy: a backend that misbehaves costs its own users a soft failure, and nothing else.
+. t/lib/tap.sh
+plan 30
+
+modules
+file pproxy.rc <<EOC
+set moduledir $T/lib
+set connecttimeout 2s
+set softfail tempfail
+pdm add users flat $T/users
+vserv add main 127.0.0.1:$(port 1)
+EOC
+: >"$T/users"
+n=2
+# backend NAME WORD ...: a fake backend, and a user of its name
+backend() {
+    name=$1
+    shift
+    daemon -n "$name" fakepop3 "$(port $n)" xpop "$@" && ready $n
+    echo "backend add $name 127.0.0.1:$(port $n) proto=xpop" >>"$T/pproxy.rc"
+    echo "*:$name:{PLAIN}secret:$name:m/$name" >>"$T/users"
+    n=$((n + 1))
+}
+backend good mail=1
+backend mute mute
+backend drip drip=0.3
+backend endless endless
+backend hangup hangup=CONNECT
+backend reset reset=CONNECT
+backend early early
+backend nonsense 'greet=hello there'
+backend bare bare 'greet=+OK no end'
+backend inuse 'greet=-ERR [IN-USE] another session'
+backend delay 'greet=-ERR [LOGIN-DELAY] wait'
+backend perm 'greet=-ERR [SYS/PERM] no\x1b[2J\x07such'
+backend auth 'greet=-ERR [AUTH] wrong password'
+backend temp 'greet=-ERR [SYS/TEMP] no spool\nev=forged'
+backend half half mail=1
+echo "backend add gone 127.0.0.1:$(port $n) proto=xpop" >>"$T/pproxy.rc"
+echo "*:gone:{PLAIN}secret:gone:m/gone" >>"$T/users"
+daemon pproxy -d -f "$T/pproxy.rc" && ready 1
+
+told() {
+    talk 1 "USER $1" 'PASS secret' 'USER good' QUIT
+    line 3 "$2" "$3"
+}
+later='^-ERR \[SYS/TEMP\] the mailbox cannot be reached'
+told good '^\+OK fake ready$' 'a backend that behaves'
+for name in mute drip endless hangup reset early nonsense bare gone auth; do
+    told $name "$later" "$name: come back later"
+done
+told temp "$later" 'temp: and never its own words'
+told inuse '^-ERR \[IN-USE\] another session$' 'that the mailbox is in use is passed on'
+told delay '^-ERR \[LOGIN-DELAY\] wait$' 'and that one came too early'
+told perm '^-ERR \[SYS/PERM\] no\?\[2J\?such$' 'and that it is hopeless, without what moves terminals'
+line 4 '^\+OK$' 'and the session goes on'
+talk 1 'USER good' 'PASS secret' STAT QUIT
+line 4 '^\+OK 1 16$' 'the next client is served'
+
+state() { seen pproxy "ev=backend_failed .*backend=$1 address=127\.0\.0\.1:[0-9]+ state=$2 why=$3" \
+    "the log names the state: $1, $2"; }
+state mute answer '"no answer in time"'
+state drip answer '"no answer in time"'
+state endless answer '"its first line is too long"'
+state hangup '(answer|preamble)' .
+state early answer '"it talks out of turn"'
+state nonsense answer '"its answer is no POP3"'
+state gone connect .
+seen pproxy 'ev=backend_refused .*backend=auth .*reply="\[AUTH\] wrong password"' \
+    'a refusal is logged as it was said'
+unseen pproxy '^ev=forged|login_refused' 'on one line, and never as a wrong password'
+seen pproxy 'ev=refusal_passed .*backend=inuse' 'what was passed on is logged too'
+slow=$(sed -n 's/.*ev=proxy_session .*ms=\([0-9]*\) .*/\1/p' "$T/pproxy.log" | sort -n | tail -n 1)
+[ "$slow" -lt 4000 ]
+ok $? 'nobody waited much longer than connecttimeout' "slowest: $slow ms"
+
+talk 1 'USER half' 'PASS secret' :eof
+like "$(cat "$T/talk.log")" '^\[closed\]' 'the end of one direction is passed on'
+unseen pproxy 'ev=worker_|lvl=BUG|lvl=SOS' 'and no worker was lost by any of this'
