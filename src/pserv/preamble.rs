@@ -36,7 +36,7 @@ pub(super) fn receive(
         event!(PEER_DENIED, "-", rip = peer.ip());
         return refuse(
             wire,
-            format!("{SYS_PERM} no proxy is expected at your address"),
+            format!("{SYS_TEMP} no proxy is expected at your address"),
         );
     }
     seat.count(Count::Sessions as usize, 1);
@@ -45,7 +45,7 @@ pub(super) fn receive(
         Err(why) => {
             seat.count(Count::Failed as usize, 1);
             event!(XPOP_BAD, "-", rip = peer.ip(), why = why);
-            return refuse(wire, format!("{SYS_PERM} {why}"));
+            return refuse(wire, format!("{SYS_TEMP} {why}"));
         }
     };
     match xpop::parse(&lines[0], &lines[1], &lines[2]) {
