@@ -9,8 +9,12 @@ use super::stream::Stream;
 use super::wait::{Broken, Watch, wait_for};
 use crate::base::clock::{Ms, now};
 
-/// Octets carried at a time.
+/// Octets carried at a time, at most.
 const CHUNK: usize = 32 * 1024;
+
+/// And at first: who only looks whether there is mail moves less, and every
+/// page that is written to is one more page of memory for each session.
+const FIRST: usize = 2 * 1024;
 
 /// One direction.
 struct Lane {
@@ -57,6 +61,13 @@ impl Lane {
         }
     }
 
+    /// A buffer that the last read filled was too small.
+    fn make_room(&mut self) {
+        if self.to == self.buf.len() && self.to < CHUNK {
+            self.buf.resize((self.to * 4).clamp(FIRST, CHUNK), 0);
+        }
+    }
+
     /// Carries what can be carried now. Returns whether anything moved.
     fn carry(
         &mut self,
@@ -66,7 +77,7 @@ impl Lane {
     ) -> Result<bool, Broken> {
         let mut moved = false;
         if readable && !self.eof && !self.pending() {
-            self.buf.resize(CHUNK, 0);
+            self.make_room();
             if let Some(count) = source.read_now(&mut self.buf)? {
                 (self.from, self.to, self.eof, moved) = (0, count, count == 0, true);
             }
@@ -149,6 +160,20 @@ mod tests {
             (server.join().unwrap().len(), user.join().unwrap()),
             (1_000_000, 3_000_000)
         );
+    }
+
+    #[test]
+    fn a_buffer_grows_only_with_what_it_carries() {
+        let (mut source, mut from) = pair();
+        let (mut sink, mut to) = pair();
+        let mut lane = Lane::new();
+        for (count, room) in [(100, FIRST), (FIRST, FIRST), (100, 4 * FIRST)] {
+            from.write_all(&vec![b'x'; count]).unwrap();
+            let mut got = vec![0; count];
+            while !lane.carry(true, &mut source, &mut sink).unwrap() {}
+            to.read_exact(&mut got).unwrap();
+            assert_eq!(lane.buf.len(), room, "after {count}");
+        }
     }
 
     #[test]
