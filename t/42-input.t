@@ -9,7 +9,6 @@ file users <<EOC
 EOC
 file pproxy.rc <<EOC
 set moduledir $T/lib
-set authtimeout 2s
 backend add b1 127.0.0.1:$(port 2) check=127.0.0.1:$(port 3)
 pdm add users flat $T/users
 vserv add main 127.0.0.1:$(port 1)
@@ -50,8 +49,10 @@ line 12 '^\+OK 0 0$' 'without harm to the session'
 talk 1 ':times 40 X\r\n' :eof
 is "$(grep -c '^-ERR unknown' "$T/talk.log")" 19 'bad commands are borne for a while'
 like "$(tail -n 2 "$T/talk.log")" '^-ERR too many bad commands' 'and then no longer'
+ctl pproxy set authtimeout 1s >/dev/null
 talk 1 :eof
 line 2 '^\[closed\]' 'who says nothing is hung up on after authtimeout'
+ctl pproxy set authtimeout 1m >/dev/null
 talk 1 'USER joe' ':send QUIT' :half :eof
 line 3 '^\[closed\]' 'QUIT without its line end is no QUIT'
 unseen pproxy 'ev=worker_|lvl=BUG|lvl=SOS' 'and no worker was lost by any of this'

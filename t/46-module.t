@@ -2,7 +2,7 @@
 # pproxy: a module that fails, lies, dies or hangs costs one login, and never the user's trust.
 . t/lib/tap.sh
 command -v cc >/dev/null || skip_all 'no C compiler'
-plan 15
+plan 16
 
 modules
 file bad.c <<'EOC'
@@ -53,7 +53,6 @@ file users <<EOC
 EOC
 file pproxy.rc <<EOC
 set moduledir $T/lib
-set authtimeout 1s
 backend add b1 127.0.0.1:$(port 2) proto=xpop
 pdm add worse bad
 pdm add users flat $T/users
@@ -74,7 +73,13 @@ seen pproxy 'ev=module_failed .*pdm=worse why="mailbox .*component"' 'and logged
 talk 1 'USER oddx' 'PASS x' QUIT
 line 3 "$later" 'nor is an answer without a meaning'
 
+# The limit that holds for a call is the one at its beginning.
+ctl pproxy set authtimeout 1s >/dev/null
 talk -n hang 1 'USER hang' 'PASS x' :eof &
+asking() { ctl pproxy session list | grep -q 'doing="pdm worse"'; }
+until_ok asking
+ok $? 'what a session is waiting for can be seen'
+ctl pproxy set authtimeout 1m >/dev/null
 talk 1 'USER dies' 'PASS x' :eof
 like "$(tail -n 1 "$T/talk.log")" '^\[(closed|reset)\]' 'a module that dies takes one session with it'
 seen pproxy 'ev=worker_died .*lvl=SOS .*doing="pdm worse"' 'and is named'
