@@ -1,7 +1,7 @@
 #!/bin/sh
 # pproxy: a backend that misbehaves costs its own users a soft failure, and nothing else.
 . t/lib/tap.sh
-plan 30
+plan 31
 
 modules
 file pproxy.rc <<EOC
@@ -35,7 +35,8 @@ backend inuse 'greet=-ERR [IN-USE] another session'
 backend delay 'greet=-ERR [LOGIN-DELAY] wait'
 backend perm 'greet=-ERR [SYS/PERM] no\x1b[2J\x07such'
 backend auth 'greet=-ERR [AUTH] wrong password'
-backend temp 'greet=-ERR [SYS/TEMP] no spool\nev=forged'
+backend temp 'greet=-ERR [SYS/TEMP] no spool'
+backend forge 'greet=-ERR no spool\nev=forged'
 backend half half mail=1
 echo "backend add gone 127.0.0.1:$(port $n) proto=xpop" >>"$T/pproxy.rc"
 echo "*:gone:{PLAIN}secret:gone:m/gone" >>"$T/users"
@@ -50,7 +51,8 @@ told good '^\+OK fake ready$' 'a backend that behaves'
 for name in mute drip endless hangup reset early nonsense bare gone auth; do
     told $name "$later" "$name: come back later"
 done
-told temp "$later" 'temp: and never its own words'
+told forge "$later" 'forge: and never its own words'
+told temp '^-ERR \[SYS/TEMP\] no spool$' 'what it cannot do for now is passed on, and never covered up'
 told inuse '^-ERR \[IN-USE\] another session$' 'that the mailbox is in use is passed on'
 told delay '^-ERR \[LOGIN-DELAY\] wait$' 'and that one came too early'
 told perm '^-ERR \[SYS/PERM\] no\?\[2J\?such$' 'and that it is hopeless, without what moves terminals'

@@ -39,6 +39,7 @@ talk 1 'USER full' 'PASS secret' 'STAT' 'QUIT'
 line 4 '^\+OK 1 ' 'and so is one with mail'
 seen pproxy 'ev=check_silent .*backend=b1' 'the log tells that nobody answers'
 
+ctl pproxy set softfail empty >/dev/null
 rm "$T/spool/.popular-spool"
 talk 1 'USER full' 'PASS secret' 'STAT' 'QUIT'
 line 3 '^-ERR \[SYS/TEMP\]' 'a spool that is not mounted is never taken for an empty one'

@@ -12,7 +12,7 @@ use crate::base::clock::now;
 use crate::net::dial::tcp;
 use crate::net::stream::Stream;
 use crate::net::wait::{Broken, Deadline};
-use crate::pop3::reply::LONGEST;
+use crate::pop3::reply::{LONGEST, SYS_TEMP};
 use crate::pop3::xpop::Preamble;
 
 /// What came of it.
@@ -30,7 +30,10 @@ pub(super) enum Reach {
 }
 
 /// Refusals that say something to the user; everything else that a backend
-/// has against a user whom we verified is between it and us.
+/// has against a user whom we verified is between it and us, and for the
+/// administrator. `[SYS/TEMP]` is both: a server that knows the mailbox and
+/// cannot open it (a spool that is not mounted) must not be covered up by an
+/// empty maildrop, at which clients forget what they have seen.
 static FOR_CLIENTS: [&str; 3] = ["[IN-USE]", "[LOGIN-DELAY]", "[SYS/PERM]"];
 
 /// A backend did not do its part.
@@ -175,6 +178,7 @@ impl Session<'_> {
         };
         self.count(Count::BackendRefused, 1);
         let code = text.split_inclusive(']').next().unwrap_or_default();
+        let temporary = code.eq_ignore_ascii_case(SYS_TEMP);
         if FOR_CLIENTS.iter().any(|c| c.eq_ignore_ascii_case(code)) {
             event!(
                 REFUSAL_PASSED,
@@ -192,6 +196,9 @@ impl Session<'_> {
             address = at,
             reply = text
         );
+        if temporary {
+            return Reach::Refused(text.into());
+        }
         Reach::Soft("backend_refused")
     }
 

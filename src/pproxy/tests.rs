@@ -209,7 +209,10 @@ fn what_a_backend_says_to_the_user_is_passed_on_and_nothing_else() {
             "-ERR [SYS/PERM] a?[2J?b\r\n",
         ),
         (b"-ERR [AUTH] wrong password\r\n", LATER),
-        (b"-ERR [SYS/TEMP] no spool\r\n", LATER),
+        (
+            b"-ERR [SYS/TEMP] no spool\r\n",
+            "-ERR [SYS/TEMP] no spool\r\n",
+        ),
         (b"-ERR [IN-USE\r\n", LATER),
         (b"-ERR\r\n", LATER),
         (b"-ERRx\r\n", LATER),
