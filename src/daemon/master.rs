@@ -8,7 +8,7 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::Signal;
 
 use super::board::Board;
-use super::config::Config;
+use super::config::{Config, Object};
 use super::control::Control;
 use super::doors::Doors;
 use super::generation::{Cause, Pool, Trial};
@@ -74,7 +74,22 @@ pub(super) fn check<S: Service>(config: &Config) -> Result<(), String> {
             "maxsession must be at most sessionlimit, which is {most} (option -s), not {wanted}"
         ));
     }
+    no_door_twice(config)?;
     S::check(config)
+}
+
+/// One socket cannot be two doors: nobody could tell which of them a client
+/// has come through, and no worker could wait for both.
+fn no_door_twice(config: &Config) -> Result<(), String> {
+    let doors: Vec<_> = config.doors().collect();
+    for (n, (kind, object, proto, at)) in doors.iter().enumerate() {
+        let same = |other: &&(_, &Object, _, _)| other.2 == *proto && other.3 == *at;
+        if let Some((_, first, ..)) = doors[..n].iter().find(same).filter(|_| at.port() != 0) {
+            let (name, id) = (config.tables.kinds[*kind].name, &object.id);
+            return Err(format!("{name} {id}: {at} is taken by {name} {}", first.id));
+        }
+    }
+    Ok(())
 }
 
 impl<S: Service> Master<S> {
