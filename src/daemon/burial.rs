@@ -54,16 +54,18 @@ impl<S: Service> Master<S> {
                 generation = pool.generation,
                 why = death
             );
-            self.schedule_replacement();
+            let short = now() - self.installed < SHORT_LIFE;
+            self.schedule_replacement(short);
         }
         (pool.dead, pool.retired) = (Some(now()), now());
         self.old.push(pool);
         self.bury();
     }
 
-    pub(super) fn schedule_replacement(&mut self) {
-        let short = now() - self.installed < SHORT_LIFE;
-        self.pause = if short {
+    /// Replaces the current pool: at once, or, if that was tried in vain or
+    /// if it did not live for long, after a pause that grows.
+    pub(super) fn schedule_replacement(&mut self, wait: bool) {
+        self.pause = if wait {
             (self.pause * 2).clamp(100, LONGEST_PAUSE)
         } else {
             0

@@ -247,7 +247,7 @@ impl<S: Service> Master<S> {
             let same = self.config.clone();
             if let Err(why) = self.attempt(same, Cause::Own("pool died")) {
                 event!(LOAD_FAILED, "-", cause = "pool died", why = why);
-                self.schedule_replacement();
+                self.schedule_replacement(true);
             }
         }
     }

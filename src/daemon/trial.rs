@@ -124,6 +124,7 @@ impl<S: Service> Master<S> {
         (self.doors, self.config, self.current) = (trial.doors, trial.config, Some(trial.pool));
         self.edition += 1;
         self.installed = now();
+        self.replace_at = None;
         event!(LOADED, "-", generation = self.generation);
         if let Some(ready) = self.ready.take() {
             ready();
@@ -149,7 +150,7 @@ impl<S: Service> Master<S> {
             why = why
         );
         if self.current.is_none() && !matches!(trial.cause, Cause::Start) {
-            self.schedule_replacement();
+            self.schedule_replacement(true);
         }
         match trial.cause {
             Cause::Start => Err(why),
