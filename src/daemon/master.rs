@@ -43,8 +43,8 @@ pub(super) struct Master<S> {
     pub(super) death_writer: Option<OwnedFd>,
     pub(super) generation: u64,
     pub(super) foreground: bool,
-    /// Tells who started us that we are ready.
-    pub(super) ready: Option<Box<dyn FnOnce()>>,
+    /// What is left to do in the foreground.
+    pub(super) ready: Option<Ready>,
     pub(super) hang_up: bool,
     pub(super) installed: Ms,
     pub(super) replace_at: Option<Ms>,
@@ -60,8 +60,11 @@ pub(super) struct Start {
     pub(super) control: Control,
     pub(super) pidfile: PidFile,
     pub(super) foreground: bool,
-    pub(super) ready: Box<dyn FnOnce()>,
+    pub(super) ready: Ready,
 }
+
+/// Lets go of the terminal; with `true`, tells who started us that all is well.
+pub(super) type Ready = Box<dyn FnOnce(bool)>;
 
 /// Looks over a candidate as a whole.
 pub(super) fn check<S: Service>(config: &Config) -> Result<(), String> {

@@ -24,7 +24,7 @@ use crate::base::clock::{Ms, NEVER, now};
 use crate::base::log;
 use crate::net::listen::Listener;
 use crate::net::ready::look;
-use crate::sys::proc::{Death, Fork, default_signals, fork, kill, leave, reap, unblock_signals};
+use crate::sys::proc::{Death, Fork, fork, ignore_signals, kill, leave, reap, unblock_signals};
 use crate::sys::title;
 
 /// How long a worker may be behind its own deadline, in milliseconds.
@@ -97,7 +97,8 @@ pub(crate) fn run<S: Service>(nest: Nest) -> ! {
 
 fn live<S: Service>(mut nest: Nest) -> io::Result<i32> {
     crate::sys::proc::new_session()?;
-    default_signals(&[Signal::SIGHUP, Signal::SIGQUIT, POWER])?;
+    // They are for the master; who sends them to all of its processes means it, too.
+    ignore_signals(&[Signal::SIGHUP, Signal::SIGQUIT, POWER])?;
     let signals = Signals::listen(&SIGNALS)?;
     unblock_signals()?;
     let Some(mut channel) = nest.channel.take() else {

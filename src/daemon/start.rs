@@ -5,10 +5,12 @@ use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use nix::sys::signal::Signal;
+
 use super::board::{Board, Head};
 use super::config::Config;
 use super::control::Control;
-use super::master::{Master, Start, check};
+use super::master::{Master, Ready, Start, check};
 use super::pidfile::PidFile;
 use super::service::Service;
 use super::vars::{ID, LOGLEVEL, MAXSESSION, PID, RUNDIR, SESSIONLIMIT, USER, VERSION};
@@ -89,7 +91,7 @@ fn begin<S: Service>(matches: &Matches, verbs: Vec<Verb<Act>>) -> Result<(), Vec
     }
     let target = target(matches, foreground).map_err(|why| vec![why])?;
     let ready = if foreground {
-        Box::new(|| ())
+        Box::new(|_| ())
     } else {
         detach(&target).map_err(|why| vec![why])?
     };
@@ -144,7 +146,7 @@ fn read<S: Service>(
 
 /// Leaves the terminal. The process that was started waits until the first
 /// generation is ready, so that its exit status tells the truth.
-fn detach(target: &Target) -> Result<Box<dyn FnOnce()>, String> {
+fn detach(target: &Target) -> Result<Ready, String> {
     let (reader, writer) = proc::pipe().map_err(|why| format!("pipe: {why}"))?;
     match fork().map_err(|why| format!("fork: {why}"))? {
         Fork::Parent(_) => {
@@ -155,12 +157,15 @@ fn detach(target: &Target) -> Result<Box<dyn FnOnce()>, String> {
         Fork::Child => {}
     }
     drop(reader);
-    proc::unblock_signals().map_err(|why| format!("sigprocmask: {why}"))?;
     proc::new_session().map_err(|why| format!("setsid: {why}"))?;
     std::env::set_current_dir("/").map_err(|why| format!("/: {why}"))?;
     let keep_stderr = *target == Target::Stderr;
-    Ok(Box::new(move || {
-        let _ = std::fs::File::from(writer).write_all(b"r");
+    Ok(Box::new(move |tell| {
+        let mut writer = std::fs::File::from(writer);
+        if tell {
+            let _ = writer.write_all(b"r");
+        }
+        drop(writer);
         let _ = proc::silence_stdio(keep_stderr);
     }))
 }
@@ -171,10 +176,14 @@ fn live<S: Service>(
     rundir: &Path,
     target: &Target,
     foreground: bool,
-    ready: Box<dyn FnOnce()>,
+    ready: Ready,
 ) -> Result<(), String> {
     let name = S::TABLES.name;
     crate::sys::title::init();
+    // Whoever started us may have left signals blocked. A log file that has
+    // reached a limit on file sizes costs lines, not lives.
+    proc::unblock_signals().map_err(|why| format!("sigprocmask: {why}"))?;
+    proc::ignore_signals(&[Signal::SIGXFSZ]).map_err(|why| format!("sigaction: {why}"))?;
     nix::sys::stat::umask(nix::sys::stat::Mode::from_bits_truncate(0o022));
     let sessionlimit = config.vars.number(SESSIONLIMIT) as usize;
     let board = Board::map(sessionlimit)

@@ -67,7 +67,9 @@ impl<S: Service> Master<S> {
         self.current = None;
         self.old.clear();
         self.pidfile = None;
-        self.ready = None;
+        if let Some(ready) = self.ready.take() {
+            ready(false);
+        }
         self.signals.forget();
         log::set_facility(config.vars.text(LOGFACILITY));
         let doors = doors.for_pool(&config);
@@ -127,7 +129,7 @@ impl<S: Service> Master<S> {
         self.replace_at = None;
         event!(LOADED, "-", generation = self.generation);
         if let Some(ready) = self.ready.take() {
-            ready();
+            ready(true);
         }
         self.answer(
             trial.cause,

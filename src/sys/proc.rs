@@ -70,12 +70,11 @@ pub(crate) fn unblock_signals() -> io::Result<()> {
     )?)
 }
 
-/// Gives the listed signals back their default meaning, which an inherited
-/// handler, made for another process, has not.
-pub(crate) fn default_signals(which: &[Signal]) -> io::Result<()> {
-    let action = SigAction::new(SigHandler::SigDfl, SaFlags::empty(), SigSet::empty());
+/// Ignores the listed signals, whatever was to happen at them before.
+pub(crate) fn ignore_signals(which: &[Signal]) -> io::Result<()> {
+    let action = SigAction::new(SigHandler::SigIgn, SaFlags::empty(), SigSet::empty());
     for &which in which {
-        // SAFETY: the default disposition runs no code of ours.
+        // SAFETY: to ignore a signal runs no code of ours.
         unsafe { signal::sigaction(which, &action) }?;
     }
     Ok(())
