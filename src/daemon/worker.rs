@@ -14,7 +14,7 @@ use super::pool::Door;
 use super::seat::Seat;
 use super::service::{Origin, Service, Work};
 use super::vars::{MAXSESSION, MINSPARE, SESSIONSPERWORKER};
-use crate::base::clock::now;
+use crate::base::clock::{NEVER, now};
 use crate::net::listen::{Listener, canonical};
 use crate::net::ready::{Waiting, look};
 use crate::net::stream::Stream;
@@ -77,9 +77,17 @@ impl<S: Service> Worker<'_, S> {
             match doors.get(place) {
                 Some(door) => self.open(door),
                 None if place == doors.len() => drop(self.seat.woken()),
-                None => self.orphan = true,
+                None => self.orphaned(),
             }
         }
+    }
+
+    /// The master is gone. Its pool shuts the doors; should that be gone too,
+    /// a session that goes on must not keep them open for nobody.
+    fn orphaned(&mut self) {
+        self.orphan = true;
+        let doors = self.doors.iter();
+        doors.for_each(|door| door.listener.close_for_all());
     }
 
     fn open(&mut self, door: &Door) {
@@ -105,6 +113,7 @@ impl<S: Service> Worker<'_, S> {
                 self.log_rarely(|| event!(ACCEPT_FAILED, "-", why = why));
                 let pause = now() + 100;
                 let _ = crate::net::wait::wait_for::<0>([], self.seat, &|| pause);
+                self.seat.guard(NEVER);
             }
         }
     }
@@ -181,7 +190,7 @@ mod tests {
     use crate::daemon::config::Config;
     use crate::daemon::service::Tables;
     use crate::net::listen::Proto;
-    use std::net::TcpStream;
+    use std::net::{TcpStream, UdpSocket};
     use std::sync::Arc;
 
     /// Counts sessions.
@@ -245,5 +254,27 @@ mod tests {
             orphan: false,
         };
         assert_eq!((worker.run(), service.0), (0, 1));
+    }
+
+    #[test]
+    fn who_could_not_accept_is_idle_and_not_behind_a_deadline() {
+        let board = Board::map(1).unwrap();
+        let seat = Seat::take(board, board.claim().unwrap(), "test").unwrap();
+        // A socket on which accept(2) fails.
+        let deaf: OwnedFd = UdpSocket::bind("127.0.0.1:0").unwrap().into();
+        let listener = Arc::new(Listener::Tcp(deaf.into()));
+        let (death, poke) = crate::sys::proc::pipe().unwrap();
+        let mut worker = Worker {
+            service: &mut Counting(0),
+            doors: &[Door { listener, place: 0 }],
+            seat: &seat,
+            death: &death,
+            poke: &poke,
+            generation: 0,
+            served: 0,
+            orphan: false,
+        };
+        worker.answer(&[0]);
+        assert_eq!(seat.field(Field::Deadline).load(Relaxed), NEVER);
     }
 }
