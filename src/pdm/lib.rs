@@ -32,9 +32,13 @@
 
 pub mod abi;
 pub mod crypt;
+pub mod file;
 #[doc(hidden)]
 pub mod glue;
+pub mod hash;
 pub mod names;
+pub mod nets;
+pub mod record;
 
 pub use abi::{Answer, Buf, Config, Request, Str};
 use std::ffi::{c_char, c_int};

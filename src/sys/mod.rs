@@ -15,4 +15,4 @@ pub(crate) mod shm;
 pub(crate) mod time;
 pub(crate) mod title;
 
-pub(crate) use pdm::names;
+pub(crate) use pdm::{names, nets};

@@ -1,7 +1,6 @@
 //! The accounts of a file: its text as it is, and where each account begins.
 
-use crate::account::Account;
-use pdm::crypt;
+use pdm::record::Account;
 use std::collections::HashMap;
 use std::hint::black_box;
 
@@ -68,14 +67,10 @@ impl Table {
 
     /// Whether `password` opens `account`.
     pub(crate) fn admits(&self, account: &Account, password: &[u8]) -> bool {
-        if account.is_locked() {
+        if account.hash.is_locked() {
             self.pretend(password);
-            return false;
         }
-        match account.plain() {
-            Some(text) => crypt::same(password, text),
-            None => crypt::matches(password, account.hash),
-        }
+        account.hash.admits(password)
     }
 
     /// Takes the time that a password of the most common method takes, so
@@ -97,13 +92,16 @@ fn number(text: &[u8], at: u32) -> usize {
 /// of this system knows each method of the file.
 fn usual(text: &[u8], accounts: &[(Account, u32)]) -> Result<Option<u32>, String> {
     let mut methods: HashMap<&[u8], (u32, u32)> = HashMap::new();
-    for (account, at) in accounts.iter().filter(|(account, _)| !account.is_locked()) {
-        let (count, _) = methods.entry(account.method()).or_insert_with(|| {
+    for (account, at) in accounts
+        .iter()
+        .filter(|(account, _)| !account.hash.is_locked())
+    {
+        let (count, _) = methods.entry(account.hash.method()).or_insert_with(|| {
             // Counted from 0 here, so that the line below counts the first as well.
             (0, *at)
         });
         *count += 1;
-        if *count == 1 && account.plain().is_none() && !crypt::supported(account.hash) {
+        if *count == 1 && !account.hash.is_supported() {
             let number = number(text, *at);
             return Err(format!(
                 "{number}: hash: crypt(3) of this system makes none like this"

@@ -2,7 +2,10 @@
 
 use super::*;
 use pdm::Str;
+use std::fs;
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::symlink;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 
 /// The password `password`, slow enough to be measured.

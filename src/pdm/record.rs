@@ -1,29 +1,39 @@
-//! One line: `namespace:user:hash:backend:mailbox[:key=value,...]`.
+//! An account as files hold it:
+//! `namespace:user:hash:backend:mailbox[:key=value,...]`, pdm_flat(8).
 
-use pdm::{Answer, abi, names};
+use crate::hash::Hash;
+use crate::{Answer, abi, names};
 
 /// The fields of a line, as they stand in the file.
 #[derive(Clone, Copy, Default)]
-pub(crate) struct Account<'t> {
-    pub(crate) ns: &'t [u8],
-    pub(crate) user: &'t [u8],
-    pub(crate) hash: &'t [u8],
+pub struct Account<'t> {
+    /// The namespace, or `*`.
+    pub ns: &'t [u8],
+    /// The user.
+    pub user: &'t [u8],
+    /// The password.
+    pub hash: Hash<'t>,
     backend: &'t [u8],
     mailbox: &'t [u8],
     items: &'t [u8],
 }
 
-/// What stands before a password that is not hashed.
-const PLAIN: &[u8] = b"{PLAIN}";
-
 impl<'t> Account<'t> {
     /// Splits `line`; `None` if it has not at least five fields.
-    pub(crate) fn split(line: &'t [u8]) -> Option<Account<'t>> {
-        let mut fields = line.splitn(6, |octet| *octet == b':');
+    pub fn split(line: &'t [u8]) -> Option<Account<'t>> {
+        let mut fields = line.splitn(3, |octet| *octet == b':');
+        let (ns, user, rest) = (fields.next()?, fields.next()?, fields.next()?);
+        Account::with(ns, user, rest)
+    }
+
+    /// The account of `user` in `ns` of which the other fields are `rest`;
+    /// `None` if these are not at least three.
+    pub fn with(ns: &'t [u8], user: &'t [u8], rest: &'t [u8]) -> Option<Account<'t>> {
+        let mut fields = rest.splitn(4, |octet| *octet == b':');
         Some(Account {
-            ns: fields.next()?,
-            user: fields.next()?,
-            hash: fields.next()?,
+            ns,
+            user,
+            hash: Hash(fields.next()?),
             backend: fields.next()?,
             mailbox: fields.next()?,
             items: fields.next().unwrap_or_default(),
@@ -34,57 +44,40 @@ impl<'t> Account<'t> {
     ///
     /// # Errors
     /// The field, what is wrong, and what would be right.
-    pub(crate) fn parse(line: &'t [u8]) -> Result<Account<'t>, String> {
+    pub fn parse(line: &'t [u8]) -> Result<Account<'t>, String> {
         let account = Account::split(line).ok_or(
             "too few fields: namespace:user:hash:backend:mailbox[:key=value,...] would be right",
         )?;
-        if !names::fits_line(line) {
-            return Err("CR or NUL in the line".into());
+        account.check()?;
+        Ok(account)
+    }
+
+    /// Looks at every field.
+    ///
+    /// # Errors
+    /// The field, what is wrong, and what would be right.
+    pub fn check(&self) -> Result<(), String> {
+        let fields = [self.ns, self.user, self.hash.0, self.backend, self.mailbox];
+        if !fields.iter().all(|field| names::fits_line(field)) || !names::fits_line(self.items) {
+            return Err("CR, LF or NUL in the line".into());
         }
-        for (name, field) in [("namespace", account.ns), ("user", account.user)] {
+        for (name, field) in [("namespace", self.ns), ("user", self.user)] {
             if field.is_empty() || field.len() > abi::PDM_USER_MAX {
                 return Err(format!("{name}: 1 to 255 octets would be right"));
             }
         }
-        hash(account.hash)?;
-        if !names::is_id(account.backend) {
+        self.hash.check().map_err(|why| format!("hash: {why}"))?;
+        if !names::is_id(self.backend) {
             return Err("backend: 1 to 64 letters, digits, _ . - would be right".into());
         }
-        if !account.mailbox.is_empty() {
-            names::mailbox(account.mailbox).map_err(|why| format!("mailbox: {why}"))?;
+        if !self.mailbox.is_empty() {
+            names::mailbox(self.mailbox).map_err(|why| format!("mailbox: {why}"))?;
         }
-        account.check_items()?;
-        Ok(account)
-    }
-
-    /// The password that is not hashed, if it is none.
-    pub(crate) fn plain(&self) -> Option<&'t [u8]> {
-        self.hash.strip_prefix(PLAIN)
-    }
-
-    /// A hash that matches nothing by intention.
-    pub(crate) fn is_locked(&self) -> bool {
-        matches!(self.hash.first(), Some(b'*' | b'!'))
-    }
-
-    /// The kind of hash, with parameters that decide what it costs:
-    /// `$6$`, `$2b$10`, `$y$j9T`, `{PLAIN}`; empty for the oldest kind.
-    pub(crate) fn method(&self) -> &'t [u8] {
-        if self.plain().is_some() {
-            return PLAIN;
-        }
-        let dollars: Vec<usize> = (0..self.hash.len())
-            .filter(|i| self.hash[*i] == b'$')
-            .collect();
-        match (&dollars[..], self.hash) {
-            ([0, _, cost, _, ..], _) | ([0, _, cost], [b'$', b'2', ..]) => &self.hash[..*cost],
-            ([0, end, ..], _) => &self.hash[..*end],
-            _ => &self.hash[..usize::from(self.hash.starts_with(b"_"))],
-        }
+        self.check_items()
     }
 
     /// Writes the account into `answer`.
-    pub(crate) fn tell(&self, answer: &mut Answer) {
+    pub fn tell(&self, answer: &mut Answer) {
         answer.backend.put(self.backend);
         answer.mailbox.put(self.mailbox);
         for (key, value) in self.items().filter_map(Result::ok) {
@@ -133,22 +126,6 @@ impl<'t> Account<'t> {
     }
 }
 
-/// Whether `hash` can be meant; a password in the clear without its mark is
-/// the mistake to find.
-fn hash(hash: &[u8]) -> Result<(), String> {
-    let des = |octet: &u8| octet.is_ascii_alphanumeric() || b"./".contains(octet);
-    let right = match hash {
-        [b'$' | b'*' | b'!', ..] => hash.iter().all(u8::is_ascii_graphic),
-        [b'_', rest @ ..] => rest.len() == 19 && rest.iter().all(des),
-        [b'{', ..] => hash.len() > PLAIN.len() && hash.starts_with(PLAIN),
-        _ => hash.len() == 13 && hash.iter().all(des),
-    };
-    match right {
-        true => Ok(()),
-        false => Err("hash: a crypt(3) string, {PLAIN}text or ! would be right".into()),
-    }
-}
-
 /// `key=value`, where `%2C` in the value stands for a comma.
 fn item(text: &[u8]) -> Result<(&[u8], Vec<u8>), String> {
     let equals = text.iter().position(|octet| *octet == b'=');
@@ -185,31 +162,6 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn method(hash: &str) -> &[u8] {
-        let account = Account {
-            hash: hash.as_bytes(),
-            ..Account::default()
-        };
-        account.method()
-    }
-
-    #[test]
-    fn a_method_is_told_with_what_decides_its_cost() {
-        let cases = [
-            ("$6$salt$hash", "$6"),
-            ("$6$rounds=9000$salt$hash", "$6$rounds=9000"),
-            ("$y$j9T$salt$hash", "$y$j9T"),
-            ("$2b$10$saltandhash", "$2b$10"),
-            ("$5$$hash", "$5"),
-            ("{PLAIN}a$b$c", "{PLAIN}"),
-            ("abcdefghijklm", ""),
-            ("_J9..K0AyUubDkVdpWso", "_"),
-        ];
-        for (hash, expected) in cases {
-            assert_eq!(method(hash), expected.as_bytes(), "{hash}");
-        }
-    }
-
     #[test]
     fn a_line_is_wrong_for_one_reason_at_a_time() {
         let cases = [
@@ -224,7 +176,7 @@ mod tests {
             ("*:joe:!::m", "backend"),
             ("*:joe:!:b 1:m", "backend"),
             ("*:joe:!:b1:../m", "mailbox"),
-            ("*:joe:!:b1:m\r", "CR or NUL"),
+            ("*:joe:!:b1:m\r", "CR, LF or NUL"),
             ("*:joe:!:b1:m:x", "key=value"),
             ("*:joe:!:b1:m:=1", "key=value"),
             ("*:joe:!:b1:m:a=1,,b=2", "key=value"),
