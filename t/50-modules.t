@@ -1,7 +1,7 @@
 #!/bin/sh
 # pproxy: whoever a user is, the modules say so, and where the mail lies.
 . t/lib/tap.sh
-plan 8
+plan 17
 
 suite
 sed -i "s,^pdm add.*,pdm add all any b1 %n/%1h/%2h/%u," "$T/pproxy.rc"
@@ -26,3 +26,33 @@ ctl pproxy pdm add other any 'b 1' >/dev/null
 like "$(cat "$T/ctl.log")" 'pdm other \(any\): BACKEND: ' 'so is a wrong backend'
 talk 1 'USER joe' 'PASS anything' 'STAT' 'QUIT'
 line 4 '^\+OK 1 ' 'and nothing has changed'
+
+# Another module knows the user and refuses; master vouches.
+file masters <<EOC
+127.0.0.0/8:default:{PLAIN}open sesame
+192.0.2.0/24:default:{PLAIN}elsewhere
+EOC
+account anna b1 anna
+printf 'Subject: anna\n\n' | deliver anna
+cat >"$T/words" <<EOC
+pdm delete all
+pdm add users flat $T/users
+pdm add masters master $T/masters
+EOC
+ctl pproxy -f "$T/words" >/dev/null
+talk 1 'USER anna' 'PASS open sesame' 'RETR 1' 'QUIT'
+line 5 '^Subject: anna$' 'a master password opens the mailbox of a known user'
+seen pproxy 'ev=login_ok .*user=anna .*pdm=users vouched=masters' 'and the log names who vouched'
+seen pserv 'ev=server_session .*mbox=anna master=true .*retrieved=1' 'the server knows it'
+is "$(find "$T/spool/anna/cur" -type f | wc -l | tr -d ' ')" 0 'and the mail is not marked as read'
+talk 1 'USER anna' 'PASS secret' 'RETR 1' 'QUIT'
+is "$(find "$T/spool/anna/cur" -type f | wc -l | tr -d ' ')" 1 'reading with her own password marks it'
+talk 1 'USER anna' 'PASS elsewhere' 'QUIT'
+line 3 '^-ERR \[AUTH\]' 'the master password of another network is a wrong one'
+talk 1 'USER nobody' 'PASS open sesame' 'QUIT'
+line 3 '^-ERR \[AUTH\]' 'so is one for a user whom nobody knows'
+echo '192.0.2.7/24:x:!' >>"$T/masters"
+ctl pproxy pdm reload masters >/dev/null
+like "$(cat "$T/ctl.log")" "masters:3: network: " 'a wrong line is named'
+talk 1 'USER anna' 'PASS open sesame' 'QUIT'
+line 3 '^\+OK' 'and what was read before goes on'
