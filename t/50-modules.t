@@ -1,7 +1,7 @@
 #!/bin/sh
 # pproxy: whoever a user is, the modules say so, and where the mail lies.
 . t/lib/tap.sh
-plan 17
+plan 25
 
 suite
 sed -i "s,^pdm add.*,pdm add all any b1 %n/%1h/%2h/%u," "$T/pproxy.rc"
@@ -56,3 +56,36 @@ ctl pproxy pdm reload masters >/dev/null
 like "$(cat "$T/ctl.log")" "masters:3: network: " 'a wrong line is named'
 talk 1 'USER anna' 'PASS open sesame' 'QUIT'
 line 3 '^\+OK' 'and what was read before goes on'
+
+# The same accounts in a constant database, made as the manual says.
+{
+    echo "LC_ALL=C awk '/^[^#]/ {"
+    sed -n "/^LC_ALL=C awk/,/^\\.Ed/p" man/pdm_cdb.8 | sed '1d; $d; s/\\e/\\/'
+} >"$T/convert"
+convert() { (cd "$T" && sh ./convert) && chmod 644 "$T/users.cdb"; }
+echo 'default:zoe smith:{PLAIN}a:b1:anna' >>"$T/users"
+convert 2>"$T/convert.log"
+ok $? 'the command of the manual makes a constant database'
+cat >"$T/words" <<EOC
+pdm delete users
+pdm delete masters
+pdm add many cdb $T/users.cdb
+EOC
+ctl pproxy -f "$T/words" >/dev/null
+talk 1 'USER anna' 'PASS secret' 'STAT' 'QUIT'
+line 4 '^\+OK 1 ' 'a user of it finds the mailbox'
+seen pproxy 'ev=login_ok .*user=anna .*pdm=many ' 'and the log says by which module'
+talk 1 'USER anna' 'PASS Secret' 'QUIT'
+line 3 '^-ERR \[AUTH\]' 'a wrong password stays wrong'
+talk 1 'USER nobody' 'PASS secret' 'QUIT'
+line 3 '^-ERR \[AUTH\]' 'and a stranger a stranger'
+printf 'default:anna' | { read -r _key; printf '+%d,1:%s->x\n\n' ${#_key} "$_key"; } |
+    cdb -c -p 0644 "$T/bad.cdb"
+ctl pproxy pdm add bad cdb "$T/bad.cdb" >/dev/null
+like "$(cat "$T/ctl.log")" 'bad\.cdb: default:anna: too few fields: hash:backend:mailbox' \
+    'a record that is wrong is named when the file is opened'
+cp "$T/users.cdb" "$T/old.cdb"
+dd if=/dev/null of="$T/users.cdb" bs=1 seek=2100 2>/dev/null
+talk 1 'USER anna' 'PASS secret' 'QUIT'
+line 3 '^-ERR \[SYS/TEMP\]' 'a file that was cut short tells nothing of passwords'
+seen pproxy 'ev=module_failed .*pdm=many why=".*users.cdb: was cut short' 'and the log tells why'

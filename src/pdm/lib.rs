@@ -36,6 +36,7 @@ pub mod file;
 #[doc(hidden)]
 pub mod glue;
 pub mod hash;
+pub mod map;
 pub mod names;
 pub mod nets;
 pub mod record;

@@ -1,0 +1,156 @@
+//! The module as the host sees it, with real files.
+
+use super::*;
+use pdm::Str;
+use reader::tests::database;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+struct Dir(PathBuf);
+
+impl Dir {
+    fn new(test: &str) -> Dir {
+        let name = format!("popular-cdb.{}.{test}", std::process::id());
+        let dir = std::env::temp_dir().join(name);
+        fs::create_dir_all(&dir).unwrap();
+        Dir(dir)
+    }
+
+    /// A database, renamed into place.
+    fn file(&self, records: &[(&str, &str)]) -> PathBuf {
+        let records = records.iter().map(|(k, v)| (k.as_bytes(), v.as_bytes()));
+        let (new, file) = (self.0.join("new"), self.0.join("users.cdb"));
+        fs::write(&new, database(&records.collect::<Vec<_>>())).unwrap();
+        fs::rename(&new, &file).unwrap();
+        file
+    }
+}
+
+impl Drop for Dir {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+fn open(file: &Path) -> Result<Cdb, String> {
+    let args = [Str::new(file.to_str().unwrap().as_bytes())];
+    Cdb::open(&Config::new(b"users", &args))
+}
+
+/// Verdict, backend, mailbox and reason.
+fn ask(cdb: &mut Cdb, user: &[u8], password: &str) -> (Verdict, String) {
+    let mut request = Request::empty();
+    (request.ns, request.user) = (Str::new(b"n"), Str::new(user));
+    request.password = Str::new(password.as_bytes());
+    let mut rooms = [[0; 256]; 6];
+    let [a, b, c, d, e, f] = &mut rooms;
+    let mut answer = Answer::new([a, b, c, d, e, f]);
+    let verdict = cdb.check(&request, &mut answer);
+    let used = [&answer.backend, &answer.mailbox, &answer.reason].map(|buf| buf.used());
+    let text = |i: usize, used| String::from_utf8_lossy(&rooms[i][..used]).into_owned();
+    let told = [text(0, used[0]), text(1, used[1]), text(5, used[2])];
+    (verdict, told.join(" "))
+}
+
+#[test]
+fn the_namespace_of_an_account_wins_over_every_namespace() {
+    let dir = Dir::new("find");
+    let all = ("*:joe", "{PLAIN}a:b1:all/joe");
+    let own = ("n:joe", "{PLAIN}b:b2:n/joe:quota=5");
+    let mut cdb =
+        open(&dir.file(&[all, own, ("*:eve", "!:b1:eve"), ("*:x:y", "{PLAIN}c:b:m")])).unwrap();
+    let answer = |verdict, text: &str| (verdict, text.to_owned());
+    assert_eq!(
+        ask(&mut cdb, b"joe", "b"),
+        answer(Verdict::Accept, "b2 n/joe ")
+    );
+    assert_eq!(
+        ask(&mut cdb, b"joe", "a"),
+        answer(Verdict::Refuse, "b2 n/joe ")
+    );
+    assert_eq!(
+        ask(&mut cdb, b"eve", "!"),
+        answer(Verdict::Refuse, "b1 eve ")
+    );
+    assert_eq!(ask(&mut cdb, b"x:y", "c"), answer(Verdict::Accept, "b m "));
+    for stranger in [&b"jo"[..], b"joey", b"n:joe", b"", b"\xff", &[b'j'; 9999]] {
+        assert_eq!(ask(&mut cdb, stranger, "a"), answer(Verdict::Unknown, "  "));
+    }
+}
+
+#[test]
+fn a_record_that_cannot_be_used_is_never_a_wrong_password() {
+    let dir = Dir::new("bad");
+    let mut records = vec![("*:joe", "{PLAIN}a:b1:m"); SAMPLE];
+    records.extend([
+        ("*:a", "{PLAIN}a:b1:../m"),
+        ("*:b", "$99$a$b:b1:m"),
+        ("*:c", "x"),
+    ]);
+    let file = dir.file(&records);
+    let mut cdb = open(&file).unwrap();
+    for (user, why) in [
+        (&b"a"[..], "*:a: mailbox: must not have"),
+        (b"b", "*:b: hash: crypt(3) of this system"),
+        (b"c", "*:c: too few fields"),
+    ] {
+        let (verdict, text) = ask(&mut cdb, user, "b");
+        assert_eq!(verdict, Verdict::Fail);
+        assert!(
+            text.starts_with(&format!("  {}: {why}", file.display())),
+            "{text}"
+        );
+    }
+    assert_eq!(ask(&mut cdb, b"joe", "a").0, Verdict::Accept);
+}
+
+#[test]
+fn a_file_that_cannot_be_used_is_named() {
+    let dir = Dir::new("file");
+    let why = |file: &Path| open(file).err().unwrap();
+    assert!(why(&dir.0.join("none")).contains("none: No such file"));
+    for (record, expected) in [
+        (("joe", "{PLAIN}a:b1:m"), "users.cdb: joe: namespace:user"),
+        (("*:joe", "a:b1:m"), "users.cdb: *:joe: hash: a crypt(3)"),
+        (
+            ("*:joe", "$99$x$y:b1:m"),
+            "users.cdb: *:joe: hash: crypt(3)",
+        ),
+        (("*:", "{PLAIN}a:b1:m"), "users.cdb: *:: user: "),
+    ] {
+        let said = why(&dir.file(&[record]));
+        assert!(said.contains(expected), "{said}");
+    }
+    let file = dir.0.join("text");
+    fs::write(&file, "*:joe:{PLAIN}a:b1:m\n".repeat(200)).unwrap();
+    assert!(why(&file).contains("is no constant database"));
+    fs::write(&file, "").unwrap();
+    assert!(why(&file).contains("text: "));
+    assert!(Cdb::open(&Config::new(b"u", &[])).is_err());
+}
+
+#[test]
+fn a_replaced_file_is_noticed_and_a_shortened_one_is_survived() {
+    let dir = Dir::new("stale");
+    let file = dir.file(&[("*:joe", "{PLAIN}a:b1:m")]);
+    let mut cdb = open(&file).unwrap();
+    assert!(!cdb.stale());
+    dir.file(&[("*:joe", "{PLAIN}b:b1:m")]);
+    assert!(cdb.stale());
+    assert_eq!(
+        ask(&mut cdb, b"joe", "a").0,
+        Verdict::Accept,
+        "of the old file"
+    );
+    let mut cdb = open(&file).unwrap();
+    assert_eq!(ask(&mut cdb, b"joe", "b").0, Verdict::Accept);
+    fs::File::options()
+        .write(true)
+        .open(&file)
+        .unwrap()
+        .set_len(100)
+        .unwrap();
+    let (verdict, text) = ask(&mut cdb, b"joe", "b");
+    assert_eq!(verdict, Verdict::Fail);
+    assert!(text.contains("was cut short"), "{text}");
+}
