@@ -34,6 +34,7 @@ fetched() {
         cmp "$T/got/$n" "$T/$2/want.$n" >>"$T/cmp.log" 2>&1 || wrong="$wrong $n"
     done
     is "$wrong" '' "$1 gets them byte for byte, $2 on disk"
+    [ -z "$wrong" ] || tail -n 20 "$T/$1.log" "$T/pproxy.log" "$T/pserv.log" | sed 's/^/# /'
     rm -rf "$T/got" "$T/cmp.log"
 }
 fresh() { rm -rf "$T/got" "$T/md"; mkdir "$T/got"; }
