@@ -60,7 +60,8 @@ lint:
 	$(ENV) $(CARGO) fmt --all --check
 	$(ENV) $(CARGO) clippy --workspace --all-targets $(CARGOFLAGS) -- -D warnings
 	@t/deps -n lint
-	@if mandoc -Tlint man/*.[1-8] | grep -v 'referenced manual not found'; then exit 1; fi
+	@if mandoc -Tlint man/*.[1-8] 2>/dev/null | grep -v 'referenced manual not found'; \
+		then exit 1; fi
 	shellcheck -x $(SCRIPTS)
 
 # A start file that is there already belongs to the administrator.

@@ -7,7 +7,7 @@ plan 10
 ulimit -n 4096 2>/dev/null || skip_all 'a thousand descriptors are not to be had'
 suite
 account empty b1 e/empty
-echo 'set maxsession 1000' >>"$T/pproxy.rc"
+printf 'set maxsession 1000\nset checktimeout 20000\n' >>"$T/pproxy.rc"
 start_suite
 
 perl t/lib/crowd.pl hold "$(port 1)" 1000 empty secret "$T/leave" >"$T/crowd.log" 2>&1 &
