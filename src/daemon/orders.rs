@@ -81,10 +81,14 @@ impl<S: Service> Master<S> {
 
     fn batch(&mut self, id: u64, act: Act) -> Answer {
         let (config, edition) = (self.config.clone(), self.edition);
+        let busy = self.trial.is_some();
         let Some(batch) = self.client_batch(id) else {
             return Answer::Err("gone".into());
         };
         match act {
+            Act::Commit if busy && batch.is_some() => {
+                Answer::Err("busy: another change is being tried; commit again later".into())
+            }
             Act::Begin if batch.is_some() => {
                 Answer::Err("a batch has begun already; commit or abort it".into())
             }
