@@ -7,13 +7,14 @@ use std::sync::atomic::Ordering::Relaxed;
 
 use nix::sys::signal::Signal;
 
-use super::board::{Board, Field, Head, State};
+use super::board::{Board, Field, Head, State, Text};
 use super::config::{Config, NO_ROW, Resolved};
 use super::doors::Doors;
 use super::load;
+use super::pool::GRACE;
 use super::signals::LOOK;
-use crate::base::clock::{Ms, now};
-use crate::sys::proc::{Death, in_session, kill_group};
+use crate::base::clock::{Ms, NEVER, now};
+use crate::sys::proc::{Death, in_session, kill, kill_group};
 
 /// The most generations that drain at a time.
 pub(crate) const MOST_DRAINING: usize = 8;
@@ -59,8 +60,8 @@ impl Pool {
         let _ = kill_group(self.pid, which);
     }
 
-    /// Frees the slots of workers that died after their pool, whom nobody
-    /// else buries. Returns whether anybody is left.
+    /// Does for workers whose pool is dead what nobody else does: kills the
+    /// stuck, frees the slots of the dead. Returns whether anybody is left.
     pub(crate) fn bury(&self, board: &Board) -> bool {
         let mut left = false;
         for slot in 0..board.len() {
@@ -71,12 +72,33 @@ impl Pool {
             let pid = i32::try_from(field(Field::Pid)).unwrap_or(0);
             if in_session(pid, self.pid) {
                 left = true;
+                end_if_stuck(board, slot, pid);
             } else {
                 board.free(slot);
             }
         }
         left
     }
+}
+
+/// Kills a worker that is behind its deadline; its number has been checked.
+fn end_if_stuck(board: &Board, slot: usize, pid: i32) {
+    let deadline = board.field(slot, Field::Deadline).load(Relaxed);
+    let late_ms = now().saturating_sub(deadline);
+    if deadline == NEVER || late_ms <= GRACE {
+        return;
+    }
+    let text = |which| board.text(slot, which);
+    let (sid, user, doing) = (text(Text::Sid), text(Text::User), text(Text::Doing));
+    event!(
+        WORKER_STUCK,
+        sid,
+        worker = pid,
+        user = user,
+        doing = doing,
+        late_ms = late_ms
+    );
+    let _ = kill(pid, Signal::SIGKILL);
 }
 
 /// Why a generation is tried.

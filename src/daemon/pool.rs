@@ -25,10 +25,10 @@ use crate::base::log;
 use crate::net::listen::Listener;
 use crate::net::ready::look;
 use crate::sys::proc::{Death, Fork, fork, ignore_signals, kill, leave, reap, unblock_signals};
-use crate::sys::title;
+use crate::sys::{proc, title};
 
 /// How long a worker may be behind its own deadline, in milliseconds.
-const GRACE: Ms = 5000;
+pub(super) const GRACE: Ms = 5000;
 /// Between the wish that all leave and their end.
 const PATIENCE: Ms = 3000;
 /// Pauses after a worker that died in its first session.
@@ -69,6 +69,7 @@ struct Pool<S> {
     signals: Rc<Signals>,
     poked: OwnedFd,
     poke: OwnedFd,
+    pid: i32,
     children: HashMap<i32, Child>,
     /// No more forks; the pool ends when the last worker has left.
     ending: bool,
@@ -128,6 +129,7 @@ fn live<S: Service>(mut nest: Nest) -> io::Result<i32> {
         signals: Rc::new(signals),
         poked,
         poke,
+        pid: proc::pid(),
         children: HashMap::new(),
         ending: false,
         kill_at: NEVER,
@@ -372,14 +374,16 @@ impl<S: Service> Pool<S> {
         log::after_fork();
         Rc::get_mut(&mut self.signals).map_or(Ok(()), Signals::renew)?;
         let seat = Seat::sit(self.nest.board, slot, program, self.signals.clone());
+        if proc::parent() != self.pid {
+            return Ok(1);
+        }
         self.nest.channel = None;
         unblock_signals()?;
-        title::set(format!("{program}: {}", Role::Worker.name()).as_bytes());
         if let Err(why) = self.service.after_fork() {
             event!(WORKER_DIED, "-", worker = seat.pid(), why = why);
             return Ok(1);
         }
-        self.nest.board.set_state(slot, State::Idle);
+        seat.end();
         let worker = Worker {
             service: &mut self.service,
             doors: &self.nest.doors,

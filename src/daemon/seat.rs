@@ -10,6 +10,7 @@ use nix::sys::signal::Signal;
 use super::board::{Board, Field, Head, State, Text};
 use super::service::Role;
 use super::signals::{LOOK, Signals};
+use super::vars::TRYTIMEOUT;
 use crate::base::clock::{Ms, NEVER, now};
 use crate::base::vars::Key;
 use crate::net::wait::{Stop, Watch};
@@ -42,7 +43,8 @@ impl Seat {
         ))
     }
 
-    /// Sits down in a claimed slot; called in the worker.
+    /// Sits down in a claimed slot; called in the worker, which is killed
+    /// unless it begins to wait, by [`Seat::end`], within `trytimeout`.
     pub(super) fn sit(
         board: Board,
         slot: usize,
@@ -50,14 +52,19 @@ impl Seat {
         signals: Rc<Signals>,
     ) -> Seat {
         let pid = crate::sys::proc::pid();
-        Seat {
+        let seat = Seat {
             board,
             slot,
             program,
             pid,
             signals,
             ended: false.into(),
-        }
+        };
+        // The pool writes it, too, but may die before it does.
+        seat.field(Field::Pid).store(pid as u64, Relaxed);
+        seat.guard(seat.after(TRYTIMEOUT));
+        seat.show(Text::Doing, b"starting");
+        seat
     }
 
     /// A live value: seconds, 0 or 1, or the place in a list of words.

@@ -151,6 +151,11 @@ pub(crate) fn pid() -> i32 {
     nix::unistd::getpid().as_raw()
 }
 
+/// Number of the process that we are a child of.
+pub(crate) fn parent() -> i32 {
+    nix::unistd::getppid().as_raw()
+}
+
 /// Makes orphaned grandchildren ours, where the system can do that.
 /// Returns whether it can.
 pub(crate) fn adopt_orphans() -> bool {
