@@ -1,8 +1,6 @@
 //! PRIVILEGED. What dies, and what drains: pools that are gone are buried
 //! with their workers and replaced, old ones are not waited for for ever.
 
-use std::sync::atomic::Ordering::Relaxed;
-
 use nix::sys::signal::Signal;
 
 use super::generation::MOST_DRAINING;
@@ -95,7 +93,7 @@ impl<S: Service> Master<S> {
         if self.ending.is_some() {
             return;
         }
-        let limit = self.board.live(DRAINLIMIT).load(Relaxed) * 1000;
+        let limit = self.config.vars.number(DRAINLIMIT) * 1000;
         let too_many = self.old.len().saturating_sub(MOST_DRAINING);
         for (n, pool) in self.old.iter_mut().enumerate() {
             if n < too_many || now().saturating_sub(pool.retired) > limit {

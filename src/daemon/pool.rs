@@ -206,7 +206,8 @@ impl<S: Service> Pool<S> {
             if board.field(child.slot, Field::Pid).load(Relaxed) != pid as u64 {
                 event!(SLOT_CORRUPT, "-", worker = pid, slot = child.slot);
             }
-            let first = board.field(child.slot, Field::Serial).load(Relaxed) <= child.serial + 1;
+            let first = board.field(child.slot, Field::Serial).load(Relaxed)
+                <= child.serial.saturating_add(1);
             if death.clean() {
                 self.pause = FIRST_PAUSE;
             } else {

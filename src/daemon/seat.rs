@@ -74,7 +74,7 @@ impl Seat {
 
     /// So long after now as the interval `key` says.
     pub(crate) fn after(&self, key: Key) -> Ms {
-        now() + self.var(key) * 1000
+        now().saturating_add(self.var(key).saturating_mul(1000))
     }
 
     /// The state of an object: a place in its kind's list of states.

@@ -1,5 +1,6 @@
 //! The control words: one table for start files and the control socket.
 
+use std::io::Read;
 use std::path::Path;
 
 use super::config::Config;
@@ -184,9 +185,21 @@ fn debug(config: &mut Config, flag: &str, on: bool) -> Result<(), String> {
 }
 
 /// Longest start file, in octets.
-const LONGEST_FILE: u64 = 64 << 20;
+const LONGEST_FILE: u64 = 16 << 20;
 
-/// Reads a start file into `config`.
+/// All of a file. What is no regular file does not say how long it is.
+fn read_bounded(path: &Path) -> std::io::Result<Vec<u8>> {
+    let mut text = Vec::new();
+    let file = std::fs::File::open(path)?;
+    file.take(LONGEST_FILE + 1).read_to_end(&mut text)?;
+    if text.len() as u64 > LONGEST_FILE {
+        return Err(std::io::Error::other("the file is too large"));
+    }
+    Ok(text)
+}
+
+/// Reads a start file into `config`, which is to be thrown away if a line of
+/// it is wrong.
 ///
 /// # Errors
 /// Every error, each with file and line.
@@ -196,20 +209,13 @@ pub(crate) fn read_file(
     config: &mut Config,
 ) -> Result<(), Vec<String>> {
     let name = path.display();
-    let text = match std::fs::metadata(path) {
-        Ok(meta) if meta.len() > LONGEST_FILE => {
-            Err(std::io::Error::other("the file is too large"))
-        }
-        Ok(_) => std::fs::read_to_string(path),
-        Err(why) => Err(why),
-    };
-    let text = text.map_err(|why| vec![format!("{name}: {why}")])?;
+    let text = read_bounded(path).map_err(|why| vec![format!("{name}: {why}")])?;
     let mut errors = Vec::new();
-    for (number, line) in text.lines().enumerate() {
-        let mut fresh = config.clone();
-        match split_text(line).and_then(|words| obey(verbs, &mut fresh, &words)) {
-            Ok(()) => *config = fresh,
-            Err(why) => errors.push(format!("{name}:{}: {why}", number + 1)),
+    for (number, line) in text.split(|&b| b == b'\n').enumerate() {
+        let line = std::str::from_utf8(line).map_err(|_| "the line is not UTF-8".into());
+        let words = line.and_then(split_text);
+        if let Err(why) = words.and_then(|words| obey(verbs, config, &words)) {
+            errors.push(format!("{name}:{}: {why}", number + 1));
         }
         if errors.len() >= 50 {
             errors.push(format!("{name}: and perhaps more"));
