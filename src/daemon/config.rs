@@ -241,9 +241,10 @@ impl Config {
         Ok(())
     }
 
-    /// Everything is to be loaded anew.
+    /// Everything is to be loaded anew, and names are resolved anew.
     pub(crate) fn reload_all(&mut self) {
         self.reloads += 1;
+        self.resolved.clear();
     }
 
     /// Can `other` take this one's place without a new generation?

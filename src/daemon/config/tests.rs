@@ -109,3 +109,12 @@ fn errors_name_what_is_wrong() {
     );
     let _ = PEER;
 }
+
+#[test]
+fn a_hang_up_asks_for_the_addresses_anew() {
+    let mut config = sample();
+    let found = vec!["192.0.2.1:110".parse().unwrap()];
+    config.resolved.insert("a.example:110".into(), found);
+    config.reload_all();
+    assert!(config.addresses("a.example:110").is_empty());
+}
