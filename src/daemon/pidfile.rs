@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::io::{self, Read, Write};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use crate::sys::lock;
@@ -26,7 +27,20 @@ impl PidFile {
         })
     }
 
+    /// Who ends removes the file while it still has the lock; then what we
+    /// have locked is no more the file of that name, and we look again.
     fn lock(path: &Path, name: &str) -> io::Result<PidFile> {
+        loop {
+            let pidfile = Self::lock_what_is_there(path, name)?;
+            let ours = pidfile._file.metadata()?;
+            if std::fs::metadata(path).is_ok_and(|m| (m.dev(), m.ino()) == (ours.dev(), ours.ino()))
+            {
+                return Ok(pidfile);
+            }
+        }
+    }
+
+    fn lock_what_is_there(path: &Path, name: &str) -> io::Result<PidFile> {
         let mut file = File::options()
             .read(true)
             .write(true)
