@@ -59,7 +59,7 @@ fn hashed(password: &[u8], setting: &[u8]) -> Option<Vec<u8>> {
 }
 
 /// Overwrites a copy of a password before its memory is given back.
-fn wipe(mut copy: Vec<u8>) {
+pub fn wipe(mut copy: Vec<u8>) {
     copy.fill(0);
     black_box(&copy);
 }

@@ -39,7 +39,9 @@ pub mod hash;
 pub mod map;
 pub mod names;
 pub mod nets;
+pub mod program;
 pub mod record;
+pub mod slots;
 
 pub use abi::{Answer, Buf, Config, Request, Str};
 use std::ffi::{c_char, c_int};
