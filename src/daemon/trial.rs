@@ -75,7 +75,7 @@ impl<S: Service> Master<S> {
         let doors = doors.for_pool(&config);
         self.doors = Doors::default();
         config.vars.put(GENERATION, generation.to_string());
-        let Ok(death) = self.death.try_clone() else {
+        let Some(death) = self.death.take() else {
             crate::sys::proc::leave(1)
         };
         pool::run::<S>(Nest {
