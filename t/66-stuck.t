@@ -38,13 +38,13 @@ ctl pproxy set trytimeout 1m >/dev/null
 ctl pproxy pdm delete hangs >/dev/null
 is $? 0 'and the module can be taken out'
 
-# Sessions that have lost their pool.
+# Sessions that have lost their pool. The deadline of the wait is set before the worker is stopped.
+ctl pproxy set idletimeout 5s >/dev/null
 talk -n held 1 'USER empty' 'PASS secret' ":mark $T/held" ":hold $T/never" &
 held=$!
 until_ok test -e "$T/held"
 worker=$(ctl pproxy session list | sed -n 's/.* pid=\([0-9]*\).*/\1/p')
 like "$worker" '^[0-9]+$' 'a session begins'
-ctl pproxy set idletimeout 1s >/dev/null
 kill -STOP "$worker"
 pools() { for p in $(children "$master"); do [ "$p" = "$worker" ] || echo "$p"; done; }
 # shellcheck disable=SC2046
