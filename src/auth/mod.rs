@@ -2,3 +2,4 @@
 
 pub(crate) mod chain;
 pub(crate) mod request;
+pub(crate) mod sasl;

@@ -1,5 +1,6 @@
 //! Floor 1: words and manners. Knows no protocol and no process tree.
 
+pub(crate) mod base64;
 pub(crate) mod clock;
 pub(crate) mod digest;
 pub(crate) mod events;

@@ -11,7 +11,8 @@ pub(crate) fn greeting(text: &str) -> Vec<u8> {
 
 /// The answer to CAPA (RFC 2449 section 5), the same in all states, so that
 /// a client which asked before its login need not ask again. USER is
-/// announced in the TRANSACTION state too, as RFC 2449 section 6.2 wants.
+/// announced in the TRANSACTION state too, as RFC 2449 section 6.2 wants, and so
+/// is SASL (section 6.3): the proxy in front of a server knows both.
 pub(crate) static CAPABILITIES: &[u8] = b"+OK Capability list follows\r\n\
     TOP\r\n\
     USER\r\n\
@@ -19,6 +20,7 @@ pub(crate) static CAPABILITIES: &[u8] = b"+OK Capability list follows\r\n\
     PIPELINING\r\n\
     RESP-CODES\r\n\
     AUTH-RESP-CODE\r\n\
+    SASL PLAIN LOGIN\r\n\
     IMPLEMENTATION POPular\r\n\
     .\r\n";
 

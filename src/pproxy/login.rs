@@ -47,19 +47,24 @@ impl<'s> Session<'s> {
     pub(super) fn pass(&mut self, args: &[&[u8]]) -> Result<Next, Refusal> {
         let user = match &mut self.phase {
             Phase::Auth { user } => user.take().ok_or("USER comes first")?,
-            Phase::Empty => return Err("PASS is not allowed now".into()),
+            _ => return Err("PASS is not allowed now".into()),
         };
-        match self.verify(&user, args[0]) {
+        Ok(self.login(user, args[0]))
+    }
+
+    /// A login, however the client has put it.
+    pub(super) fn login(&mut self, user: Vec<u8>, password: &[u8]) -> Next {
+        match self.verify(&user, password) {
             Outcome::Accept {
                 pdm,
                 vouched,
                 account,
             } => {
                 self.log_accepted(&user, pdm, vouched, &account);
-                Ok(self.admit(user, &account))
+                self.admit(user, &account)
             }
-            Outcome::Refuse { pdm, why } => Ok(self.refuse(&user, pdm, &why)),
-            Outcome::Fail { pdm, why } => Ok(self.put_off(&user, pdm, &why)),
+            Outcome::Refuse { pdm, why } => self.refuse(&user, pdm, &why),
+            Outcome::Fail { pdm, why } => self.put_off(&user, pdm, &why),
         }
     }
 
@@ -122,7 +127,7 @@ impl<'s> Session<'s> {
     }
 
     /// Wrong user or password; which of both, the client does not learn.
-    fn refuse(&mut self, user: &[u8], pdm: Option<&str>, why: &str) -> Next {
+    pub(super) fn refuse(&mut self, user: &[u8], pdm: Option<&str>, why: &str) -> Next {
         self.count(Count::LoginsRefused, 1);
         event!(
             LOGIN_REFUSED,

@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use super::login::Judge;
 use super::site::{Site, Vserv};
 use super::vars::{AUTHTIMEOUT, Count, FIRST_COMMAND};
+use crate::auth::sasl::{Exchange, LONGEST};
 use crate::base::clock::{Ms, now};
 use crate::base::id;
 use crate::daemon::board::Text;
@@ -26,6 +27,8 @@ const MISTAKES: u32 = 20;
 pub(super) enum Phase {
     /// AUTHORIZATION; `user` is what USER said, until PASS uses it up.
     Auth { user: Option<Vec<u8>> },
+    /// AUTHORIZATION, inside an exchange that AUTH began.
+    Sasl(Exchange),
     /// TRANSACTION, in a maildrop without messages.
     Empty,
 }
@@ -94,6 +97,7 @@ impl<'s> Session<'s> {
         Command { name: "NOOP", states: States::TRANS, args: Words(0, 0), run: Session::noop },
         Command { name: "RSET", states: States::TRANS, args: Words(0, 0), run: Session::noop },
         Command { name: "TOP",  states: States::TRANS, args: Words(2, 2), run: Session::message },
+        Command { name: "AUTH", states: States::AUTH,  args: Words(0, 2), run: Session::auth },
     ];
 
     pub(crate) fn new(
@@ -141,8 +145,14 @@ impl<'s> Session<'s> {
     fn converse(&mut self) -> Result<&'static str, Broken> {
         let mut line = Secret::with_capacity(COMMAND);
         loop {
-            let left = match self.listen()? {
-                Input::Line => {
+            let heard = self.listen()?;
+            let left = match (heard, self.exchange()) {
+                (Input::Line, Some(exchange)) => {
+                    let response = Secret::from(self.wire.lines.line());
+                    self.wire.lines.wipe_line();
+                    self.respond(exchange, response.octets())
+                }
+                (Input::Line, None) => {
                     line.clear();
                     // The wire hands out no line longer than that.
                     let _ = line.push(self.wire.lines.line());
@@ -151,12 +161,12 @@ impl<'s> Session<'s> {
                     line.clear();
                     next
                 }
-                Input::TooLong => self.mistake("the line is too long".into()),
-                Input::Nul => {
+                (Input::TooLong, _) => self.mistake("the line is too long".into()),
+                (Input::Nul, _) => {
                     event!(NUL_IN_INPUT, self.sid, rip = self.peer.ip());
                     return Ok("nul");
                 }
-                Input::Eof => return Ok("eof"),
+                (Input::Eof, _) => return Ok("eof"),
             };
             if left == Next::Leave {
                 self.flush()?;
@@ -178,12 +188,16 @@ impl<'s> Session<'s> {
             let patience = since + seat.var(WRITETIMEOUT) * 1000;
             limit().map_or(patience, |limit| limit.min(patience))
         };
-        self.wire.next(COMMAND, &read, &write)
+        let longest = match self.phase {
+            Phase::Sasl(_) => LONGEST,
+            _ => COMMAND,
+        };
+        self.wire.next(longest, &read, &write)
     }
 
     /// By when the login must be through; `None` behind it.
     fn login_limit(&self) -> impl Fn() -> Option<Ms> + use<'s> {
-        let auth = matches!(self.phase, Phase::Auth { .. });
+        let auth = !matches!(self.phase, Phase::Empty);
         let (seat, began) = (self.seat, self.began);
         move || auth.then(|| began + seat.var(AUTHTIMEOUT) * 1000)
     }
@@ -199,8 +213,8 @@ impl<'s> Session<'s> {
     /// breaks no rule.
     fn obey(&mut self, line: &[u8]) -> Next {
         let state = match self.phase {
-            Phase::Auth { .. } => States::AUTH,
             Phase::Empty => States::TRANS,
+            _ => States::AUTH,
         };
         let (place, row, args) = match parse(Self::COMMANDS, state, line) {
             Ok(found) => found,
@@ -219,7 +233,7 @@ impl<'s> Session<'s> {
     }
 
     /// Refuses a line that broke the rules.
-    fn mistake(&mut self, refusal: Refusal) -> Next {
+    pub(super) fn mistake(&mut self, refusal: Refusal) -> Next {
         self.count(Count::BadCommands, 1);
         self.mistakes += 1;
         if self.mistakes < MISTAKES {

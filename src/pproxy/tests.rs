@@ -1,6 +1,7 @@
 //! Sessions, from the greeting to the end, without the kit.
 
 mod rig;
+mod sasl;
 
 use std::io::{Read, Write};
 use std::time::{Duration, Instant};

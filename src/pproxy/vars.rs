@@ -120,7 +120,7 @@ counters! {
     OctetsIn       "octets_in";
     OctetsOut      "octets_out";
     => "cmd_capa" "cmd_user" "cmd_pass" "cmd_quit" "cmd_stat" "cmd_list"
-    "cmd_uidl" "cmd_retr" "cmd_dele" "cmd_noop" "cmd_rset" "cmd_top"
+    "cmd_uidl" "cmd_retr" "cmd_dele" "cmd_noop" "cmd_rset" "cmd_top" "cmd_auth"
 }
 
 pub(crate) static TABLES: Tables = Tables {
