@@ -170,10 +170,11 @@ pub(crate) fn pipe() -> io::Result<(OwnedFd, OwnedFd)> {
     Ok(nix::unistd::pipe2(nix::fcntl::OFlag::O_CLOEXEC)?)
 }
 
-/// Lays the file `new` under the number `old`, whose file is closed.
+/// Lays the file `new` under the number `old`, whose file is closed. Like all
+/// descriptors here it does not survive an exec.
 pub(crate) fn lay_over(new: &impl std::os::fd::AsRawFd, old: std::os::fd::RawFd) -> io::Result<()> {
     // SAFETY: both are numbers; whoever owns `old` goes on owning it, with another file behind.
-    let result = unsafe { libc::dup2(new.as_raw_fd(), old) };
+    let result = unsafe { libc::dup3(new.as_raw_fd(), old, libc::O_CLOEXEC) };
     if result < 0 {
         Err(io::Error::last_os_error())
     } else {
@@ -255,6 +256,15 @@ mod tests {
             spawn(|| drop(kill(pid(), Signal::SIGKILL))),
             Death::Signal(9)
         );
+    }
+
+    #[test]
+    fn what_is_laid_over_another_file_does_not_survive_an_exec() {
+        use std::os::fd::AsRawFd;
+        let ((_a, old), (_b, new)) = (pipe().unwrap(), pipe().unwrap());
+        lay_over(&new, old.as_raw_fd()).unwrap();
+        let flags = nix::fcntl::fcntl(&old, nix::fcntl::F_GETFD).unwrap();
+        assert_eq!(flags, libc::FD_CLOEXEC);
     }
 
     #[test]
