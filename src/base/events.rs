@@ -66,6 +66,7 @@ events! {
     LOG_REOPENED      0x0010 Inf "log_reopened";
     ACCEPT_FAILED     0x0011 Sos "accept_failed";
     SLOT_CORRUPT      0x0013 Bug "slot_corrupt";
+    FILES_REPLACED    0x0014 Inf "files_replaced";
     NUL_IN_INPUT      0x0035 Err "null_byte_in_input";
     // 0x0100 to 0x01ff: pproxy
     LOGIN_OK          0x0101 Inf "login_ok";

@@ -58,6 +58,10 @@ pub(crate) enum Head {
     Deaths,
     /// When a limit on sessions was last logged.
     LimitLogged,
+    /// When a worker last looked whether files were replaced.
+    FilesSeen,
+    /// What it found.
+    Replaced,
 }
 
 /// Numbers of a slot.

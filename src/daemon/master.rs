@@ -50,6 +50,8 @@ pub(super) struct Master<S> {
     pub(super) replace_at: Option<Ms>,
     pub(super) pause: Ms,
     pub(super) ticked: Ms,
+    /// The replaced files that were tried last, as their number.
+    pub(super) tried: u32,
     pub(super) service: std::marker::PhantomData<S>,
 }
 
@@ -126,6 +128,7 @@ impl<S: Service> Master<S> {
             replace_at: None,
             pause: 0,
             ticked: 0,
+            tried: 0,
             service: std::marker::PhantomData,
         })
     }
@@ -242,6 +245,7 @@ impl<S: Service> Master<S> {
         log::mend();
         self.bury();
         self.limit_draining();
+        self.try_replaced();
         if self.ending.is_none()
             && self.trial.is_none()
             && self.replace_at.is_some_and(|at| now() >= at)

@@ -13,6 +13,7 @@ mod orders;
 mod pidfile;
 mod policy;
 mod pool;
+mod replaced;
 pub(crate) mod seat;
 pub(crate) mod service;
 mod shutdown;

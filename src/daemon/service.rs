@@ -92,6 +92,14 @@ pub(crate) trait Service: Sized {
     /// In a worker: one session or one datagram, from begin to end.
     fn serve(&mut self, work: Work<'_>, origin: Origin, seat: &Seat);
 
+    /// In a worker between sessions, not more than once a second: 0 if the
+    /// files of the program are those it has loaded, else a number that
+    /// stands for what is there now. It is then loaded anew; if that fails it
+    /// is tried again when the number changes.
+    fn replaced(&mut self) -> u32 {
+        0
+    }
+
     /// In a worker beyond the limit: says that `limit` is reached, and goes;
     /// must not wait.
     fn refuse(&mut self, stream: Stream, origin: Origin, limit: &str);

@@ -11,10 +11,11 @@ use std::sync::atomic::Ordering::{AcqRel, Relaxed, SeqCst};
 
 use super::board::{Field, Head, State};
 use super::pool::Door;
+use super::replaced;
 use super::seat::Seat;
 use super::service::{Origin, Service, Work};
 use super::vars::{MAXSESSION, MINSPARE, SESSIONSPERWORKER};
-use crate::base::clock::{NEVER, now};
+use crate::base::clock::{Ms, NEVER, now};
 use crate::net::listen::{Listener, canonical};
 use crate::net::ready::{Waiting, look};
 use crate::net::stream::Stream;
@@ -58,6 +59,7 @@ impl<S: Service> Worker<'_, S> {
                 ready = look(&all, 0).unwrap_or_default();
             }
             self.answer(&ready);
+            self.look_after_files();
         }
         self.answer(&look(&shared, 0).unwrap_or_default());
         0
@@ -171,15 +173,35 @@ impl<S: Service> Worker<'_, S> {
         }
     }
 
+    /// Reports files that were replaced since they were loaded. It is one
+    /// worker in a second who looks.
+    fn look_after_files(&mut self) {
+        if self.finished() || !self.first_since(Head::FilesSeen, 1000) {
+            return;
+        }
+        // A file system may hang.
+        self.seat.guard(now() + 10_000);
+        let number = self.service.replaced();
+        self.seat.guard(NEVER);
+        if number != 0 {
+            replaced::report(self.seat.board(), self.generation, number);
+        }
+    }
+
     /// Something that may happen to every client is logged once in ten
     /// seconds, by one worker.
     fn log_rarely(&self, log: impl FnOnce()) {
-        let word = self.seat.board().head(Head::LimitLogged);
-        let (last, now) = (word.load(Relaxed), now());
-        let due = last == 0 || now.saturating_sub(last) > 10_000;
-        if due && word.compare_exchange(last, now, AcqRel, Relaxed).is_ok() {
+        if self.first_since(Head::LimitLogged, 10_000) {
             log();
         }
+    }
+
+    /// Whether no worker has come by here for longer than `pause`.
+    fn first_since(&self, which: Head, pause: Ms) -> bool {
+        let word = self.seat.board().head(which);
+        let (last, now) = (word.load(Relaxed), now());
+        let due = last == 0 || now.saturating_sub(last) > pause;
+        due && word.compare_exchange(last, now, AcqRel, Relaxed).is_ok()
     }
 }
 

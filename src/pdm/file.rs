@@ -1,7 +1,7 @@
 //! Files of modules: read once, and watched for being replaced.
 
 use crate::Str;
-use std::ffi::OsStr;
+use std::ffi::{OsStr, c_int};
 use std::fmt::Display;
 use std::fs::{self, File, Metadata};
 use std::io::Read;
@@ -51,11 +51,13 @@ impl Watched {
         Ok((Watched { path, stamp }, file))
     }
 
-    /// Whether another file stands there now, or this one was written to. A
-    /// file that is missing at the moment is about to be replaced, or was
-    /// removed by mistake: what was read goes on.
-    pub fn is_replaced(&self) -> bool {
-        fs::metadata(&self.path).is_ok_and(|now| Stamp::of(&now) != self.stamp)
+    /// 0 if the file stands there as it was opened, else a number that stands
+    /// for the file that is there now. One that is missing at the moment is
+    /// about to be replaced, or was removed by mistake: what was read goes on.
+    pub fn replaced(&self) -> c_int {
+        let now = fs::metadata(&self.path).map(|now| Stamp::of(&now));
+        let now = now.ok().filter(|now| *now != self.stamp);
+        now.map_or(0, |now| now.number())
     }
 
     /// Its name, for messages.
@@ -103,6 +105,13 @@ impl Stamp {
     fn size(&self) -> u64 {
         self.0[2] as u64
     }
+
+    /// 31 bits that stand for it, never 0 (FNV-1a).
+    fn number(&self) -> c_int {
+        let octets = self.0.iter().flat_map(|field| field.to_le_bytes());
+        let mix = |sum: u32, octet| (sum ^ u32::from(octet)).wrapping_mul(0x0100_0193);
+        (octets.fold(0x811c_9dc5, mix) >> 1).max(1) as c_int
+    }
 }
 
 #[cfg(test)]
@@ -133,14 +142,18 @@ mod tests {
         fs::write(&file, "one two").unwrap();
         assert!(read(&file, 6).err().unwrap().contains("larger than 6"));
         let (watched, text) = read(&file, 7).unwrap();
-        assert_eq!((&text[..], watched.is_replaced()), (&b"one two"[..], false));
+        assert_eq!((&text[..], watched.replaced()), (&b"one two"[..], 0));
         fs::rename(&file, &other).unwrap();
-        assert!(!watched.is_replaced());
+        assert_eq!(watched.replaced(), 0);
         symlink(&other, &file).unwrap();
-        assert!(!read(&file, 7).unwrap().0.is_replaced());
+        assert_eq!(read(&file, 7).unwrap().0.replaced(), 0);
         fs::remove_file(&file).unwrap();
         fs::copy(&other, &file).unwrap();
-        assert!(watched.is_replaced());
+        let first = watched.replaced();
+        assert_ne!(first, 0);
+        assert_eq!(watched.replaced(), first, "the same file");
+        fs::write(&file, "three").unwrap();
+        assert!(![0, first].contains(&watched.replaced()), "another one");
         fs::remove_dir_all(&dir).unwrap();
     }
 }

@@ -107,7 +107,7 @@ fn ask<M: Module>(
 unsafe extern "C" fn stale<M: Module>(ctx: *mut c_void) -> c_int {
     // SAFETY: `ctx` is the instance `open` made; the host makes one call at a time.
     let module = unsafe { ctx.cast::<M>().as_mut() };
-    c_int::from(module.is_some_and(M::stale))
+    module.map_or(0, M::stale)
 }
 
 unsafe extern "C" fn close<M: Module>(ctx: *mut c_void) {

@@ -124,9 +124,10 @@ pub trait Module: Sized {
         Verdict::Unknown
     }
 
-    /// Was a file replaced since `open`? Cheap, for it is asked every second.
-    fn stale(&mut self) -> bool {
-        false
+    /// Was a file replaced since `open`? 0 if not, else a number that stands
+    /// for what is there now. Cheap, for it is asked every second.
+    fn stale(&mut self) -> c_int {
+        0
     }
 }
 

@@ -62,6 +62,10 @@ impl Service for Proxy {
         }
     }
 
+    fn replaced(&mut self) -> u32 {
+        self.chain.stale()
+    }
+
     fn refuse(&mut self, mut stream: Stream, _: Origin, limit: &str) {
         let mut line = Vec::new();
         err(

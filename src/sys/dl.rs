@@ -128,15 +128,14 @@ impl Module {
         code
     }
 
-    /// Was a file of the module replaced since it was opened?
-    #[allow(dead_code)] // for the sandbox, and for files that are replaced
-    pub(crate) fn stale(&self) -> bool {
+    /// Was a file of the module replaced since it was opened? 0 if not, else
+    /// a number that stands for what is there now.
+    pub(crate) fn stale(&self) -> c_int {
         let Some(stale) = self.table.stale else {
-            return false;
+            return 0;
         };
         // SAFETY: `ctx` is what `open` made.
-        let code = unsafe { stale(self.ctx) };
-        code != 0
+        unsafe { stale(self.ctx) }
     }
 }
 

@@ -13,6 +13,7 @@ use pdm::map::Map;
 use pdm::record::Account;
 use pdm::{Answer, Config, Module, Request, Verdict};
 use reader::Reader;
+use std::ffi::c_int;
 
 /// Records that are looked over when the file is opened.
 const SAMPLE: usize = 1000;
@@ -52,8 +53,8 @@ impl Module for Cdb {
         })
     }
 
-    fn stale(&mut self) -> bool {
-        self.file.is_replaced()
+    fn stale(&mut self) -> c_int {
+        self.file.replaced()
     }
 }
 

@@ -8,6 +8,7 @@ mod table;
 
 use pdm::file::Watched;
 use pdm::{Answer, Config, Module, Request, Verdict};
+use std::ffi::c_int;
 use table::Table;
 
 /// Octets of the largest file.
@@ -51,8 +52,8 @@ impl Module for Flat {
         }
     }
 
-    fn stale(&mut self) -> bool {
-        self.file.is_replaced()
+    fn stale(&mut self) -> c_int {
+        self.file.replaced()
     }
 }
 

@@ -96,14 +96,14 @@ fn a_replaced_file_is_noticed_and_a_missing_one_is_not_a_replacement() {
     let dir = Dir::new();
     let file = dir.file("*:joe:{PLAIN}pw:b1:m\n");
     let mut flat = open(&file).unwrap();
-    assert!(!flat.stale());
+    assert_eq!(flat.stale(), 0);
     fs::rename(&file, dir.0.join("old")).unwrap();
-    assert!(!flat.stale());
+    assert_eq!(flat.stale(), 0);
     symlink(dir.0.join("old"), &file).unwrap();
-    assert!(!open(&file).unwrap().stale());
+    assert_eq!(open(&file).unwrap().stale(), 0);
     fs::remove_file(&file).unwrap();
     fs::copy(dir.0.join("old"), &file).unwrap();
-    assert!(flat.stale());
+    assert_ne!(flat.stale(), 0);
     assert_eq!(ask(&mut flat, "joe", "pw").0, Verdict::Accept);
 }
 

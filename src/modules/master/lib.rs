@@ -7,6 +7,7 @@ mod entry;
 use entry::Entry;
 use pdm::file::Watched;
 use pdm::{Answer, Config, Module, Request, Verdict, abi};
+use std::ffi::c_int;
 use std::net::IpAddr;
 
 /// Octets of the largest file.
@@ -51,8 +52,8 @@ impl Module for Master {
         }
     }
 
-    fn stale(&mut self) -> bool {
-        self.file.is_replaced()
+    fn stale(&mut self) -> c_int {
+        self.file.replaced()
     }
 }
 

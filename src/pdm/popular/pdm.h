@@ -137,8 +137,10 @@ struct pdm_module {
 	int (*vouch)(void *ctx, const struct pdm_request *request,
 	    struct pdm_answer *answer);
 
-	/* Was a file replaced since open?  1 or 0.  Called by workers up to
-	 * once a second: a stat(2), and no more. */
+	/* Was a file replaced since open?  0 if not, else a number that
+	 * stands for what is there now: after a file that could not be
+	 * opened, the next one is tried when the number changes.  Called by
+	 * workers up to once a second: a stat(2), and no more. */
 	int (*stale)(void *ctx);
 
 	/* Ends the instance; ctx is not used again. */

@@ -107,7 +107,7 @@ fn the_example_in_c_is_opened_and_answers() {
         );
     }
     assert_eq!(module.vouch(&ask(b"hello-anna", b"x"), &mut rooms), None);
-    assert!(module.after_fork().is_ok() && !module.stale() && module.needs() == 0);
+    assert!(module.after_fork().is_ok() && module.stale() == 0 && module.needs() == 0);
 }
 
 #[test]
