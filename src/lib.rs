@@ -23,6 +23,7 @@ mod pctl;
 mod pdeliver;
 mod pproxy;
 mod pserv;
+mod ptestpdm;
 
 pub use pcheck::main as pcheck_main;
 pub use pcheckd::main as pcheckd_main;
@@ -30,3 +31,4 @@ pub use pctl::main as pctl_main;
 pub use pdeliver::main as pdeliver_main;
 pub use pproxy::main as pproxy_main;
 pub use pserv::main as pserv_main;
+pub use ptestpdm::main as ptestpdm_main;
