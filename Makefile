@@ -21,7 +21,7 @@ BIN        = $(TARGET)/release
 PROVE      = prove
 PROVEFLAGS = -j2
 DAEMONS    = pproxy pserv pcheckd
-SCRIPTS    = .ci/run t/*.t t/lib/tap.sh t/deps t/bench t/demo t/stand rc.d/*
+SCRIPTS    = .ci/run t/*.t t/lib/*.sh t/deps t/bench t/demo t/stand rc.d/*
 
 # rustup installs where only a login shell looks.
 ENV = PATH="$$PATH:$$HOME/.cargo/bin" POPULAR_PREFIX=$(PREFIX) POPULAR_SYSCONFDIR=$(SYSCONFDIR) \

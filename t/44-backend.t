@@ -64,7 +64,7 @@ state() { seen pproxy "ev=backend_failed .*backend=$1 address=127\.0\.0\.1:[0-9]
     "the log names the state: $1, $2"; }
 state mute answer '"no answer in time"'
 state drip answer '"no answer in time"'
-state endless answer '"its first line is too long"'
+state endless answer '"its line is too long"'
 state hangup '(answer|preamble)' .
 state early answer '"it talks out of turn"'
 state nonsense answer '"its answer is no POP3"'

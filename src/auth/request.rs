@@ -84,7 +84,7 @@ impl<'a> Request<'a> {
 
 /// Where the mail of a user lies, as a module said and we checked.
 #[derive(Debug)]
-#[allow(dead_code)] // not every protocol to a backend needs all of it
+#[allow(dead_code)] // no protocol to a backend has items of its own yet
 pub(crate) struct Account {
     /// The id of a backend; whether there is one of this id is not known here.
     pub(crate) backend: String,

@@ -5,15 +5,17 @@ use std::borrow::Cow;
 use std::net::SocketAddr;
 
 use super::session::Session;
-use super::site::Backend;
+use super::site::{Backend, Proto};
 use super::vars::{CONNECTTIMEOUT, Count};
 use crate::auth::request::Account;
 use crate::base::clock::now;
 use crate::net::dial::tcp;
 use crate::net::stream::Stream;
 use crate::net::wait::{Broken, Deadline};
-use crate::pop3::reply::{LONGEST, SYS_TEMP};
+use crate::pop3::client::{Entry, Login, Way, enter};
+use crate::pop3::reply::SYS_TEMP;
 use crate::pop3::xpop::Preamble;
+use crate::sys::secret::Secret;
 
 /// What came of it.
 pub(super) enum Reach {
@@ -44,13 +46,10 @@ struct Failure {
     why: Broken,
 }
 
-fn broken(why: &'static str) -> Broken {
-    Broken::Io(std::io::Error::other(why))
-}
-
 impl Session<'_> {
-    /// Finds out where `account` is to be served.
-    pub(super) fn reach(&self, account: &Account, user: &[u8]) -> Reach {
+    /// Finds out where `account` is to be served; `user` and `password` are
+    /// what the client typed.
+    pub(super) fn reach(&self, account: &Account, user: &[u8], password: &[u8]) -> Reach {
         let Some(backend) = self.site.backend(&account.backend) else {
             return Reach::Soft("backend_unknown");
         };
@@ -60,31 +59,55 @@ impl Session<'_> {
         if let Some(why) = backend.closed(self.seat) {
             return Reach::Soft(why);
         }
+        if let Proto::Pop3 { plain } = backend.proto {
+            let login = Login {
+                user: account.user.as_deref().unwrap_or(user),
+                password: account.password.as_ref().map_or(password, Secret::octets),
+            };
+            return match plain {
+                true => self.open(backend, Way::Plain(login)),
+                false => self.open(backend, Way::UserPass(login)),
+            };
+        }
+        self.reach_xpop(backend, account, user)
+    }
+
+    /// The same at a backend that is told the mailbox.
+    fn reach_xpop(&self, backend: &Backend, account: &Account, user: &[u8]) -> Reach {
         let Some(mailbox) = &account.mailbox else {
             return Reach::Soft("account_without_mailbox");
         };
-        match self.look(backend, mailbox) {
-            Some(early) => early,
-            None => self.open(backend, mailbox, account.master, user),
+        if let Some(early) = self.look(backend, mailbox) {
+            return early;
         }
-    }
-
-    /// Opens the mailbox.
-    fn open(&self, backend: &Backend, mailbox: &str, master: bool, user: &[u8]) -> Reach {
         let preamble = Preamble {
             mailbox,
             sid: &self.sid,
-            master,
+            master: account.master,
             ip: Some(self.peer.ip()),
             user: Cow::Borrowed(user),
         };
+        self.open(backend, Way::Xpop(&preamble))
+    }
+
+    /// Opens the maildrop.
+    fn open(&self, backend: &Backend, way: Way<'_>) -> Reach {
         let (seat, began) = (self.seat, now());
         let deadline = || began + seat.var(CONNECTTIMEOUT) * 1000;
-        let opened = self
-            .dial(backend, &deadline)
-            .and_then(|(stream, at)| self.introduce(stream, at, &preamble, &deadline));
+        let opened = self.dial(backend, &deadline).and_then(|(mut stream, at)| {
+            let entered = enter(&mut stream, way, seat, &deadline);
+            let entry = entered.map_err(|failure| Failure {
+                state: failure.state.name(),
+                at,
+                why: failure.why,
+            })?;
+            Ok((stream, entry, at))
+        });
         match opened {
-            Ok((stream, line, at)) => self.answer(backend, stream, &line, at),
+            Ok((stream, Entry::Open(text), _)) => Reach::Open(stream, text),
+            Ok((_, Entry::Refused(state, text), at)) => {
+                self.refused(backend, at, state.name(), text)
+            }
             Err(Failure {
                 why: why @ Broken::Stop(_),
                 ..
@@ -130,52 +153,18 @@ impl Session<'_> {
         Err(last.unwrap_or_else(|| Failure {
             state: "resolve",
             at: ([0, 0, 0, 0], 0).into(),
-            why: broken("its name could not be resolved"),
+            why: Broken::Io(std::io::Error::other("its name could not be resolved")),
         }))
     }
 
-    /// Says who comes, and hears what the backend says to that.
-    fn introduce(
+    /// What a refusal means: the first word of it decides.
+    fn refused(
         &self,
-        mut stream: Stream,
+        backend: &Backend,
         at: SocketAddr,
-        preamble: &Preamble<'_>,
-        deadline: Deadline<'_>,
-    ) -> Result<(Stream, Vec<u8>, SocketAddr), Failure> {
-        let mut lines = Vec::with_capacity(LONGEST);
-        preamble.encode(&mut lines);
-        let said = stream.write_all(&lines, self.seat, deadline);
-        said.map_err(|why| Failure {
-            state: "preamble",
-            at,
-            why,
-        })?;
-        let heard = first_line(&mut stream, self.seat, deadline);
-        let line = heard.map_err(|why| Failure {
-            state: "answer",
-            at,
-            why,
-        })?;
-        Ok((stream, line, at))
-    }
-
-    /// What the backend's first line means.
-    fn answer(&self, backend: &Backend, stream: Stream, line: &[u8], at: SocketAddr) -> Reach {
-        let text = String::from_utf8_lossy(line);
-        if let Some(text) = behind(&text, "+OK") {
-            return Reach::Open(stream, text.into());
-        }
-        let Some(text) = behind(&text, "-ERR") else {
-            let why = broken("its answer is no POP3");
-            return self.failed(
-                backend,
-                &Failure {
-                    state: "answer",
-                    at,
-                    why,
-                },
-            );
-        };
+        state: &'static str,
+        text: String,
+    ) -> Reach {
         self.count(Count::BackendRefused, 1);
         let code = text.split_inclusive(']').next().unwrap_or_default();
         let temporary = code.eq_ignore_ascii_case(SYS_TEMP);
@@ -185,21 +174,23 @@ impl Session<'_> {
                 self.sid,
                 backend = backend.id,
                 address = at,
+                state = state,
                 reply = text
             );
-            return Reach::Refused(text.into());
+            return Reach::Refused(text);
         }
         event!(
             BACKEND_REFUSED,
             self.sid,
             backend = backend.id,
             address = at,
+            state = state,
             reply = text
         );
-        if temporary {
-            return Reach::Refused(text.into());
+        match temporary {
+            true => Reach::Refused(text),
+            false => Reach::Soft("backend_refused"),
         }
-        Reach::Soft("backend_refused")
     }
 
     fn failed(&self, backend: &Backend, failure: &Failure) -> Reach {
@@ -217,40 +208,5 @@ impl Session<'_> {
             state = failure.state,
             why = format_args!("{}", failure.why)
         );
-    }
-}
-
-/// The text behind `status`, if the line begins with that word.
-fn behind<'a>(line: &'a str, status: &str) -> Option<&'a str> {
-    let rest = line.strip_prefix(status)?;
-    match rest.strip_prefix(' ') {
-        Some(text) => Some(text),
-        None => rest.is_empty().then_some(""),
-    }
-}
-
-/// One line of at most 512 octets, without its end, and nothing behind it:
-/// a backend that goes on talking before it was asked would answer commands
-/// that the client has yet to send.
-fn first_line(
-    stream: &mut Stream,
-    watch: &dyn crate::net::wait::Watch,
-    deadline: Deadline<'_>,
-) -> Result<Vec<u8>, Broken> {
-    let (mut buf, mut len) = ([0; LONGEST], 0);
-    loop {
-        match stream.read(&mut buf[len..], watch, deadline)? {
-            0 => return Err(broken("it hung up")),
-            count => len += count,
-        }
-        match buf[..len].iter().position(|&octet| octet == b'\n') {
-            Some(end) if end + 1 == len => {
-                let line = &buf[..end];
-                return Ok(line.strip_suffix(b"\r").unwrap_or(line).to_vec());
-            }
-            Some(_) => return Err(broken("it talks out of turn")),
-            None if len == LONGEST => return Err(broken("its first line is too long")),
-            None => {}
-        }
     }
 }

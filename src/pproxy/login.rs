@@ -61,7 +61,7 @@ impl<'s> Session<'s> {
                 account,
             } => {
                 self.log_accepted(&user, pdm, vouched, &account);
-                self.admit(user, &account)
+                self.admit(user, password, &account)
             }
             Outcome::Refuse { pdm, why } => self.refuse(&user, pdm, &why),
             Outcome::Fail { pdm, why } => self.put_off(&user, pdm, &why),
@@ -171,13 +171,13 @@ impl<'s> Session<'s> {
     }
 
     /// A verified user gets a maildrop, or hears why not.
-    fn admit(&mut self, user: Vec<u8>, account: &Account) -> Next {
+    fn admit(&mut self, user: Vec<u8>, password: &[u8], account: &Account) -> Next {
         let shown = [&user, b"@".as_slice(), self.vserv.namespace.as_bytes()].concat();
         self.seat
             .board()
             .set_text(self.seat.slot(), Text::User, &shown);
         self.backend = Some(account.backend.clone());
-        let reach = self.reach(account, &user);
+        let reach = self.reach(account, &user, password);
         self.user = Some(user);
         match reach {
             Reach::Nothing => {

@@ -3,7 +3,7 @@
 
 use super::backend::Reach;
 use super::session::Session;
-use super::site::Backend;
+use super::site::{Backend, Proto};
 use super::vars::{CHECKTIMEOUT, Count};
 use crate::base::clock::now;
 use crate::check::ask::{Answer, Why, ask};
@@ -12,7 +12,7 @@ use crate::net::wait::{Broken, Stop};
 impl Session<'_> {
     /// What the mail check says, if that ends the way to the backend.
     pub(super) fn look(&self, backend: &Backend, mailbox: &str) -> Option<Reach> {
-        if !backend.checks || backend.check_addresses.is_empty() {
+        if backend.proto != Proto::Cxpop || backend.check_addresses.is_empty() {
             return None;
         }
         let silence = backend.silence(self.seat);

@@ -28,13 +28,36 @@ pub(crate) struct Vserv {
     row: usize,
 }
 
+/// What a backend speaks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Proto {
+    /// XPOP, and it wants to be asked before it is disturbed.
+    Cxpop,
+    Xpop,
+    /// POP3; `plain` says whether by AUTH PLAIN.
+    Pop3 {
+        plain: bool,
+    },
+}
+
+impl Proto {
+    fn of(object: &Object) -> Proto {
+        let number = |key| object.keys.number(key);
+        let plain = number(vars::backend::LOGIN) == 1;
+        match number(vars::backend::PROTO) {
+            0 => Proto::Cxpop,
+            1 => Proto::Xpop,
+            _ => Proto::Pop3 { plain },
+        }
+    }
+}
+
 /// A storage server.
 pub(crate) struct Backend {
     pub(crate) id: String,
     host: String,
     check: String,
-    /// Does it want to be asked before it is disturbed?
-    pub(crate) checks: bool,
+    pub(crate) proto: Proto,
     /// To be tried in this order; none if the name could not be resolved.
     pub(crate) addresses: Vec<SocketAddr>,
     /// Where its pcheckd may be.
@@ -167,7 +190,7 @@ impl Backend {
             id: object.id.clone(),
             host: object.words[0].clone(),
             check: object.keys.text(vars::backend::CHECK).into(),
-            checks: object.keys.number(vars::backend::PROTO) == 0,
+            proto: Proto::of(object),
             addresses: Vec::new(),
             check_addresses: Vec::new(),
             row: object.row,

@@ -28,7 +28,8 @@ mod table {
     pub(crate) mod backend {
         use super::*;
         vars! { KEYS from 0;
-            PROTO    "proto"    Fixed Word(&["cxpop", "xpop"]), "cxpop",   "XPOP with or without a mail check before it";
+            PROTO    "proto"    Fixed Word(&["cxpop", "xpop", "pop3"]), "cxpop", "XPOP with or without a mail check before it, or POP3";
+            LOGIN    "login"    Fixed Word(&["userpass", "plain"]), "userpass", "how to log in where POP3 is spoken";
             CHECK    "check"    Fixed Host,                     "",        "where its pcheckd is; port 50110 of the same host if not given";
             SOFTFAIL "softfail" Live  Word(SOFT_OR_DEFAULT),    "default", "as the variable; default leaves it to the virtual server";
         }

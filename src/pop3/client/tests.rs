@@ -1,0 +1,183 @@
+//! Backends that behave, and backends that do not.
+
+use std::io::{BufRead, BufReader, Write};
+use std::net::TcpStream;
+use std::thread::{JoinHandle, spawn};
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::base::clock::now;
+use crate::net::stream::tests::pair;
+use crate::net::wait::Alone;
+
+const JOE: Login<'_> = Login {
+    user: b"joe",
+    password: b"a b",
+};
+
+/// A backend that says the first text at once and another one after each
+/// line it hears. Returns the lines.
+fn backend(peer: TcpStream, says: Vec<Vec<u8>>) -> JoinHandle<Vec<String>> {
+    spawn(move || {
+        let mut reader = BufReader::new(peer.try_clone().unwrap());
+        let (mut peer, mut heard) = (peer, Vec::new());
+        for text in says {
+            if peer.write_all(&text).is_err() {
+                break;
+            }
+            let mut line = String::new();
+            if reader.read_line(&mut line).unwrap_or(0) == 0 {
+                break;
+            }
+            heard.push(line);
+        }
+        heard
+    })
+}
+
+fn log_in(way: Way<'_>, says: &[&[u8]]) -> (Result<Entry, Failure>, Vec<String>) {
+    let (mut stream, peer) = pair();
+    let peer = backend(peer, says.iter().map(|text| text.to_vec()).collect());
+    let until = now() + 400;
+    let entry = enter(&mut stream, way, &Alone::new().unwrap(), &|| until);
+    drop(stream);
+    (entry, peer.join().unwrap())
+}
+
+/// The state and the reason of a login that fails.
+fn fails(way: Way<'_>, says: &[&[u8]]) -> (&'static str, String) {
+    let failure = log_in(way, says).0.unwrap_err();
+    (failure.state.name(), failure.why.to_string())
+}
+
+#[test]
+fn the_last_word_of_the_backend_is_what_counts() {
+    let (entry, heard) = log_in(Way::UserPass(JOE), &[b"+OK hi\r\n", b"+OK\r\n", b"+OK 3\n"]);
+    assert_eq!(entry.unwrap(), Entry::Open("3".into()));
+    assert_eq!(heard, ["USER joe\r\n", "PASS a b\r\n"]);
+    let (entry, heard) = log_in(Way::Plain(JOE), &[b"+OK\r\n", b"+OK ready\r\n"]);
+    assert_eq!(entry.unwrap(), Entry::Open("ready".into()));
+    assert_eq!(heard, ["AUTH PLAIN AGpvZQBhIGI=\r\n"]);
+}
+
+#[test]
+fn a_refusal_names_the_state_in_which_it_came() {
+    let says: [&[u8]; 4] = [b"+OK\r\n", b"+OK\r\n", b"-ERR [AUTH] no\r\n", b""];
+    for (way, from, state) in [
+        (Way::UserPass(JOE), 2, State::Banner),
+        (Way::UserPass(JOE), 1, State::User),
+        (Way::UserPass(JOE), 0, State::Pass),
+        (Way::Plain(JOE), 2, State::Banner),
+        (Way::Plain(JOE), 1, State::Auth),
+    ] {
+        let entry = log_in(way, &says[from..]).0.unwrap();
+        assert_eq!(entry, Entry::Refused(state, "[AUTH] no".into()));
+    }
+}
+
+#[test]
+fn a_long_response_waits_until_it_is_asked_for() {
+    let password = [b'x'; 300];
+    let login = Login {
+        user: b"joe",
+        password: &password,
+    };
+    let (entry, heard) = log_in(Way::Plain(login), &[b"+OK\r\n", b"+ \r\n", b"+OK\r\n"]);
+    assert_eq!(entry.unwrap(), Entry::Open(String::new()));
+    assert_eq!(heard[0], "AUTH PLAIN\r\n");
+    assert!(heard[1].starts_with("AGpvZQB4") && heard[1].len() > 400);
+    let eager = fails(Way::Plain(login), &[b"+OK\r\n", b"+OK come in\r\n"]);
+    assert_eq!(eager, ("auth", "its answer is no POP3".into()));
+    let lines = fails(Way::UserPass(login), &[b"+OK\r\n", b"+OK\r\n"]);
+    assert_eq!(
+        lines.0, "pass",
+        "such a line is longer than a command may be"
+    );
+}
+
+#[test]
+fn each_misbehaviour_is_named_with_its_state() {
+    let long = [b'+'; 600];
+    let ok: &[u8] = b"+OK\r\n";
+    let cases: [(&[&[u8]], &str, &str); 9] = [
+        (&[], "banner", "it hung up"),
+        (&[&long], "banner", "its line is too long"),
+        (&[b"hello\r\n"], "banner", "its answer is no POP3"),
+        (&[b"+OKAY\r\n"], "banner", "its answer is no POP3"),
+        (&[b"+OK a\r\n+OK b\r\n"], "banner", "it talks out of turn"),
+        (&[ok, b"+ \r\n"], "user", "its answer is no POP3"),
+        (&[ok, b"+OK"], "user", "no answer in time"),
+        (&[ok, ok, b"+OK\r\n."], "pass", "it talks out of turn"),
+        (
+            &[ok, ok, b"* OK \x1b[2J\r\n"],
+            "pass",
+            "its answer is no POP3",
+        ),
+    ];
+    for (says, state, why) in cases {
+        let says = [says, &[b""]].concat();
+        let says = if says.len() == 1 {
+            &says[1..]
+        } else {
+            &says[..]
+        };
+        assert_eq!(fails(Way::UserPass(JOE), says), (state, why.into()));
+    }
+}
+
+#[test]
+fn who_speaks_before_it_is_asked_is_not_told_the_password() {
+    let (mut stream, mut peer) = pair();
+    peer.write_all(b"+OK\r\n").unwrap();
+    let alone = Alone::new().unwrap();
+    let mut talk = Talk {
+        stream: &mut stream,
+        watch: &alone,
+        deadline: &|| now() + 5000,
+        state: State::Banner,
+    };
+    talk.hear().unwrap_or_else(|_| panic!("a greeting"));
+    peer.write_all(b"+OK\r\n").unwrap();
+    let mut tries = 0..1000;
+    let early = loop {
+        match talk.ask(State::Pass, b"PASS x") {
+            Err(failure) => break failure,
+            Ok(()) => assert!(tries.next().is_some(), "it has arrived by now"),
+        }
+    };
+    assert_eq!(early.why.to_string(), "it talks out of turn");
+}
+
+proptest! {
+    #[test]
+    fn no_credential_makes_a_second_line(
+        user in proptest::collection::vec(any::<u8>(), 0..300),
+        password in proptest::collection::vec(any::<u8>(), 0..300),
+    ) {
+        for (verb, word) in [(&b"USER "[..], &user), (b"PASS ", &password)] {
+            if let Some(line) = command(verb, word) {
+                let text = line.octets();
+                prop_assert_eq!(&text[..5], verb);
+                prop_assert_eq!(&text[5..], &word[..]);
+                prop_assert!(names::fits_line(text) && text.len() + 2 <= COMMAND);
+            }
+        }
+        let login = Login { user: &user, password: &password };
+        if let Some(response) = response(login) {
+            prop_assert!(names::fits_line(response.octets()));
+            let fields = base64::decode(response.octets()).unwrap();
+            let parts: Vec<_> = fields.octets().split(|&octet| octet == 0).collect();
+            prop_assert_eq!(parts, [&b""[..], &user, &password]);
+        }
+    }
+
+    #[test]
+    fn no_backend_is_too_hostile(says in proptest::collection::vec("[+O\\-ERK \r\n\u{0}a]{0,12}", 0..4)) {
+        let says: Vec<&[u8]> = says.iter().map(|text| text.as_bytes()).collect();
+        let (mut stream, mut peer) = pair();
+        peer.write_all(&says.concat()).unwrap();
+        drop(peer);
+        let _ = enter(&mut stream, Way::Plain(JOE), &Alone::new().unwrap(), &|| now() + 1000);
+    }
+}
