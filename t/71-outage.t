@@ -1,7 +1,7 @@
 #!/bin/sh
 # The suite: with pserv or pcheckd gone, users are told what the administrator chose.
 . t/lib/tap.sh
-plan 16
+plan 20
 
 suite
 account empty b1 e/empty
@@ -38,6 +38,19 @@ line 4 '^\+OK 0 0' 'with pcheckd gone a user without mail is served by pserv'
 talk 1 'USER full' 'PASS secret' 'STAT' 'QUIT'
 line 4 '^\+OK 1 ' 'and so is one with mail'
 seen pproxy 'ev=check_silent .*backend=b1' 'the log tells that nobody answers'
+
+end pserv
+ctl pproxy set softfail smart >/dev/null
+talk 1 'USER empty' 'PASS secret' 'STAT' 'QUIT'
+line 4 '^\+OK 0 0' 'softfail smart: with both gone, who had no mail is shown none'
+talk 1 'USER full' 'PASS secret' 'QUIT'
+line 3 '^-ERR \[SYS/TEMP\]' 'and who had some is told to come back'
+ctl pproxy backend change b1 check=127.0.0.1:9 >/dev/null
+talk 1 'USER empty' 'PASS secret' 'STAT' 'QUIT'
+line 4 '^\+OK 0 0' 'a new generation knows what the old one learned'
+seen pproxy 'ev=soft_failure .*user=full .*kind=tempfail' 'the log tells what was shown'
+ctl pproxy backend change b1 "check=127.0.0.1:$(port 3)" >/dev/null
+daemon pserv -d -f "$T/pserv.rc" && ready 2
 
 ctl pproxy set softfail empty >/dev/null
 rm "$T/spool/.popular-spool"

@@ -15,6 +15,7 @@ pub(crate) mod opt;
 pub(crate) mod out;
 pub(crate) mod paths;
 mod sink;
+pub(crate) mod table;
 pub(crate) mod vars;
 pub(crate) mod verbs;
 pub(crate) mod words;

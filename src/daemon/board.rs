@@ -11,6 +11,7 @@ use std::sync::atomic::{
 };
 
 use super::config::{Config, NO_ROW};
+use crate::base::table::{self, Table};
 use crate::base::vars::Key;
 use crate::sys::shm::Shared;
 
@@ -62,6 +63,8 @@ pub(crate) enum Head {
     FilesSeen,
     /// What it found.
     Replaced,
+    /// What the keys of the tables begin with.
+    Seed,
 }
 
 /// Numbers of a slot.
@@ -98,6 +101,10 @@ pub(crate) const COUNTERS: usize = 64;
 pub(crate) const CELLS: usize = 32;
 /// Of these, the last ones belong to the workers.
 pub(crate) const OWN_CELLS: usize = 8;
+/// Tables of what workers learn; a program says what each of them is for.
+pub(crate) const TABLES: usize = 2;
+/// Entries of each. No page of a table that nobody writes to takes memory.
+const ENTRIES: usize = 1 << 18;
 /// Objects at a time, in all generations together.
 const ROWS: usize = 16384;
 
@@ -118,6 +125,7 @@ pub(crate) struct Board {
     slots: &'static [AtomicU64],
     /// Densely packed, since every session counts them.
     states: &'static [AtomicU8],
+    tables: [Table; TABLES],
 }
 
 impl Board {
@@ -127,13 +135,28 @@ impl Board {
     /// No memory.
     pub(crate) fn map(sessionlimit: usize) -> io::Result<Board> {
         let count = sessionlimit + BEYOND;
-        Ok(Board {
+        let words = Shared::map(TABLES * table::words(ENTRIES))?.get();
+        let (first, second) = words.split_at(table::words(ENTRIES));
+        let board = Board {
             head: Shared::map(HEAD)?.get(),
             live: Shared::map(LIVE)?.get(),
             rows: Shared::map(ROWS * CELLS)?.get(),
             slots: Shared::map(count * SLOT)?.get(),
             states: Shared::map(count)?.get(),
-        })
+            tables: [first, second].map(Table::new),
+        };
+        board.head(Head::Seed).store(table::seed(), Relaxed);
+        Ok(board)
+    }
+
+    /// What workers have learnt; see [`TABLES`].
+    pub(crate) fn table(&self, which: usize) -> Table {
+        self.tables[which % TABLES]
+    }
+
+    /// A key for its entries, made of these names.
+    pub(crate) fn key(&self, parts: &[&[u8]]) -> u64 {
+        table::key(self.head(Head::Seed).load(Relaxed), parts)
     }
 
     /// A word of the head.

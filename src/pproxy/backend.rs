@@ -104,7 +104,10 @@ impl Session<'_> {
             Ok((stream, entry, at))
         });
         match opened {
-            Ok((stream, Entry::Open(text), _)) => Reach::Open(stream, text),
+            Ok((stream, Entry::Open(text), _)) => {
+                self.learn_from(backend, &text);
+                Reach::Open(stream, text)
+            }
             Ok((_, Entry::Refused(state, text), at)) => {
                 self.refused(backend, at, state.name(), text)
             }

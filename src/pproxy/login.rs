@@ -177,6 +177,8 @@ impl<'s> Session<'s> {
             .board()
             .set_text(self.seat.slot(), Text::User, &shown);
         self.backend = Some(account.backend.clone());
+        let backend = self.site.backend(&account.backend);
+        self.mailbox = Some(self.mailbox_key(account, backend, &user));
         let reach = self.reach(account, &user, password);
         self.user = Some(user);
         match reach {
@@ -189,14 +191,18 @@ impl<'s> Session<'s> {
                 err(&mut self.wire.out, text);
                 Next::Stay
             }
-            Reach::Soft(why) => self.fail_softly(why, self.site.backend(&account.backend)),
+            Reach::Soft(why) => self.fail_softly(why, backend),
             Reach::Stopped(broken) => self.leave(broken.reason()),
         }
     }
 
     /// The mailbox of a verified user cannot be reached.
     fn fail_softly(&mut self, why: &str, backend: Option<&Backend>) -> Next {
-        let kind = soft(self.seat, self.vserv, backend);
+        let kind = match soft(self.seat, self.vserv, backend) {
+            Soft::Smart if self.was_empty() => Soft::Empty,
+            Soft::Smart => Soft::Tempfail,
+            kind => kind,
+        };
         event!(
             SOFT_FAILURE,
             self.sid,
@@ -213,7 +219,7 @@ impl<'s> Session<'s> {
                 self.count(Count::SoftEmpty, 1);
                 self.play_empty(Mode::Soft)
             }
-            Soft::Tempfail => {
+            Soft::Smart | Soft::Tempfail => {
                 self.count(Count::SoftTempfail, 1);
                 self.mode = Mode::Soft;
                 let text = "the mailbox cannot be reached, try again later";

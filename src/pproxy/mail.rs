@@ -30,11 +30,12 @@ impl Session<'_> {
             return None;
         }
         silence.heard();
-        match answer {
-            Answer::Nothing => Some(Reach::Nothing),
-            Answer::Busy => Some(Reach::Soft("load_too_high")),
-            _ => None,
+        if matches!(answer, Answer::Busy) {
+            return Some(Reach::Soft("load_too_high"));
         }
+        let empty = matches!(answer, Answer::Nothing);
+        self.learn(empty);
+        empty.then_some(Reach::Nothing)
     }
 
     /// Asks at the first address where somebody may be.

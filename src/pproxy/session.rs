@@ -72,6 +72,8 @@ pub(crate) struct Session<'s> {
     pub(super) user: Option<Vec<u8>>,
     /// The id of the backend that the account names.
     pub(super) backend: Option<String>,
+    /// The key of the mailbox that the account names; see `memory.rs`.
+    pub(super) mailbox: Option<u64>,
     /// The backend that takes over when the conversation is at its end.
     pub(super) server: Option<Stream>,
     /// Logins that were refused.
@@ -119,6 +121,7 @@ impl<'s> Session<'s> {
             mode: Mode::None,
             user: None,
             backend: None,
+            mailbox: None,
             server: None,
             refused: 0,
             began: now(),

@@ -69,6 +69,8 @@ pub(crate) struct Backend {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Soft {
     Empty,
+    /// Empty, if that is the last that was learned of it; else as below.
+    Smart,
     Tempfail,
 }
 
@@ -76,6 +78,7 @@ impl Soft {
     pub(crate) fn name(self) -> &'static str {
         match self {
             Soft::Empty => "empty",
+            Soft::Smart => "smart",
             Soft::Tempfail => "tempfail",
         }
     }
@@ -84,6 +87,7 @@ impl Soft {
     fn from(place: u64) -> Soft {
         match place {
             0 => Soft::Empty,
+            1 => Soft::Smart,
             _ => Soft::Tempfail,
         }
     }

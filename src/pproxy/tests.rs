@@ -2,6 +2,7 @@
 
 mod rig;
 mod sasl;
+mod smart;
 
 use std::io::{Read, Write};
 use std::time::{Duration, Instant};

@@ -9,9 +9,9 @@ use crate::daemon::vars::COUNT;
 use crate::net::listen::Proto;
 
 /// What a verified user is told when the mailbox cannot be reached.
-static SOFT: &[&str] = &["empty", "tempfail"];
+static SOFT: &[&str] = &["empty", "smart", "tempfail"];
 /// The same for an object, which may leave it to the next wider one.
-static SOFT_OR_DEFAULT: &[&str] = &["default", "empty", "tempfail"];
+static SOFT_OR_DEFAULT: &[&str] = &["default", "empty", "smart", "tempfail"];
 
 #[rustfmt::skip]
 mod table {
@@ -44,6 +44,9 @@ mod table {
     }
 }
 pub(crate) use table::*;
+
+/// The table of the shared page in which is remembered which mailboxes are empty.
+pub(crate) const LEARNED: usize = 0;
 
 /// Places in [`Tables::kinds`]. What others refer to comes first, so that
 /// `config` prints it first.

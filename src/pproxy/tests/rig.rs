@@ -227,11 +227,16 @@ pub(super) struct Checkd {
 
 impl Checkd {
     pub(super) fn says(answer: &'static [u8], times: usize) -> Checkd {
+        Checkd::answers(vec![answer; times])
+    }
+
+    /// One answer after the other.
+    pub(super) fn answers(answers: Vec<&'static [u8]>) -> Checkd {
         let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
         let at = socket.local_addr().unwrap();
         let heard = spawn(move || {
             let mut heard = Vec::new();
-            for _ in 0..times {
+            for answer in answers {
                 let mut buf = [0; 600];
                 let (count, peer) = socket.recv_from(&mut buf).unwrap();
                 heard.extend_from_slice(&buf[..count]);
