@@ -18,6 +18,15 @@ use nix::sys::time::TimeVal;
 use super::stream::Stream;
 use super::wait::{Broken, Deadline, Watch, wait_one};
 
+const FLAGS: SockFlag = SockFlag::SOCK_NONBLOCK.union(SockFlag::SOCK_CLOEXEC);
+
+fn family(to: SocketAddr) -> AddressFamily {
+    match to {
+        SocketAddr::V4(_) => AddressFamily::Inet,
+        SocketAddr::V6(_) => AddressFamily::Inet6,
+    }
+}
+
 /// Connects to `to`.
 ///
 /// # Errors
@@ -27,13 +36,7 @@ pub(crate) fn tcp(
     watch: &dyn Watch,
     deadline: Deadline<'_>,
 ) -> Result<Stream, Broken> {
-    let family = if to.is_ipv4() {
-        AddressFamily::Inet
-    } else {
-        AddressFamily::Inet6
-    };
-    let flags = SockFlag::SOCK_NONBLOCK | SockFlag::SOCK_CLOEXEC;
-    let fd: OwnedFd = socket(family, SockType::Stream, flags, SockProtocol::Tcp)?;
+    let fd: OwnedFd = socket(family(to), SockType::Stream, FLAGS, SockProtocol::Tcp)?;
     match connect(fd.as_raw_fd(), &SockaddrStorage::from(to)) {
         Ok(()) => {}
         Err(Errno::EINPROGRESS | Errno::EINTR) => {
@@ -55,15 +58,9 @@ pub(crate) fn tcp(
 /// # Errors
 /// Why there is none.
 pub(crate) fn udp(to: SocketAddr) -> io::Result<UdpSocket> {
-    let any: SocketAddr = if to.is_ipv4() {
-        ([0, 0, 0, 0], 0).into()
-    } else {
-        (std::net::Ipv6Addr::UNSPECIFIED, 0).into()
-    };
-    let socket = UdpSocket::bind(any)?;
-    socket.set_nonblocking(true)?;
-    socket.connect(to)?;
-    Ok(socket)
+    let fd: OwnedFd = socket(family(to), SockType::Datagram, FLAGS, SockProtocol::Udp)?;
+    connect(fd.as_raw_fd(), &SockaddrStorage::from(to))?;
+    Ok(fd.into())
 }
 
 /// Connects a tool to a local socket. A listener whose queue is full is

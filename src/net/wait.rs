@@ -71,6 +71,9 @@ pub(crate) trait Watch {
 /// changed live value holds at once.
 pub(crate) type Deadline<'a> = &'a dyn Fn() -> Ms;
 
+/// The most sockets that one wait is for.
+const MOST: usize = 2;
+
 /// Waits until one of `want` is ready; the result has one entry each, empty
 /// for what is not. Errors and hang-ups count as ready: the read will tell.
 /// A socket of which nothing is wanted is left out, since one that has hung
@@ -83,15 +86,21 @@ pub(crate) fn wait_for<const N: usize>(
     watch: &dyn Watch,
     deadline: Deadline<'_>,
 ) -> Result<[PollFlags; N], Broken> {
+    const { assert!(N <= MOST) };
     loop {
         let until = deadline();
         watch.waiting(until);
-        let mut fds: Vec<PollFd<'_>> = Vec::with_capacity(N + 1);
-        fds.push(PollFd::new(watch.wake_fd(), PollFlags::POLLIN));
+        let wake = |_| PollFd::new(watch.wake_fd(), PollFlags::POLLIN);
+        let mut fds: [_; MOST + 1] = std::array::from_fn(wake);
         let wanted = want.iter().filter(|(_, flags)| !flags.is_empty());
-        fds.extend(wanted.map(|&(fd, flags)| PollFd::new(fd, flags)));
+        let mut count = 1;
+        for (place, &(fd, flags)) in fds[1..].iter_mut().zip(wanted) {
+            *place = PollFd::new(fd, flags);
+            count += 1;
+        }
+        let fds = &mut fds[..count];
         let timeout = PollTimeout::try_from(poll_timeout(until)).unwrap_or(PollTimeout::MAX);
-        match poll(&mut fds, timeout) {
+        match poll(fds, timeout) {
             Ok(0) if until <= now() => return Err(Broken::Timeout),
             Ok(_) => {}
             Err(Errno::EINTR) => continue,

@@ -1,7 +1,8 @@
 //! Replies: `+OK`, `-ERR`, and the dot-stuffing of multi-line answers
 //! (RFC 1939 section 3).
 
-use std::fmt::{Display, Write as _};
+use std::fmt::Display;
+use std::io::Write as _;
 
 /// Longest first line of a reply, its end included (RFC 2449 section 4).
 pub(crate) const LONGEST: usize = 512;
@@ -24,15 +25,18 @@ pub(crate) fn err(out: &mut Vec<u8>, text: impl Display) {
 /// One line of at most 512 octets; whatever could end it early or move a
 /// terminal is shown as a question mark.
 fn put(out: &mut Vec<u8>, status: &str, text: impl Display) {
-    let mut line = String::new();
-    let _ = write!(line, "{text}");
-    out.extend_from_slice(status.as_bytes());
-    if !line.is_empty() {
-        out.push(b' ');
+    let start = out.len();
+    let _ = write!(out, "{status} {text}");
+    let end = out.len().min(start + LONGEST - 2);
+    out.truncate(end);
+    let line = &mut out[start..];
+    for octet in line.iter_mut().filter(|b| !(0x20..0x7f).contains(*b)) {
+        *octet = b'?';
     }
-    let room = LONGEST - status.len() - 3;
-    let clean = |b: u8| if (0x20..0x7f).contains(&b) { b } else { b'?' };
-    out.extend(line.bytes().take(room).map(clean));
+    if line.len() == status.len() + 1 {
+        // There is no text: no blank either.
+        out.pop();
+    }
     out.extend_from_slice(b"\r\n");
 }
 
