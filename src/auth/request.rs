@@ -106,6 +106,7 @@ impl Account {
     ///
     /// # Errors
     /// Which field is nonsense, and why.
+    #[inline(never)] // what it needs of the stack is not needed below the modules
     pub(super) fn read(rooms: &Rooms) -> Result<Option<Account>, String> {
         let backend = fits(rooms.backend.get(), "backend")?;
         let mailbox = fits(rooms.mailbox.get(), "mailbox")?;

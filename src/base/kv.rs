@@ -63,6 +63,27 @@ pub(crate) struct Row {
 }
 
 impl Row {
+    /// An empty row with room for so many octets.
+    pub(crate) fn with_capacity(octets: usize) -> Row {
+        Row {
+            bytes: Vec::with_capacity(octets),
+            scratch: Vec::with_capacity(64),
+        }
+    }
+
+    /// Begins the row anew, with a text of ours before the first value.
+    pub(crate) fn begin(&mut self, text: Arguments<'_>) {
+        self.clear();
+        let _ = self.bytes.write_fmt(text);
+    }
+
+    /// Makes a line of the row, at most so many octets before its end.
+    pub(crate) fn end(&mut self, longest: usize) -> &[u8] {
+        self.bytes.truncate(longest);
+        self.bytes.push(b'\n');
+        &self.bytes
+    }
+
     /// Empties the row but keeps its memory.
     pub(crate) fn clear(&mut self) {
         self.bytes.clear();

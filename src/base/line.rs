@@ -7,7 +7,7 @@ const CAPACITY: usize = 8448;
 
 /// How much at first: hardly any client ever needs more, and every page that
 /// is written to is one more page of memory for each session.
-const FIRST: usize = 1024;
+const FIRST: usize = 512;
 
 /// What the buffer holds next.
 #[derive(Debug, PartialEq, Eq)]

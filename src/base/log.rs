@@ -13,11 +13,8 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use super::events::{self, Event, Level};
 use super::kv::{Row, Value};
-use super::sink::Sink;
 pub(crate) use super::sink::Target;
-
-/// Longest line, in octets: a pipe takes as much whole or not at all.
-const LONGEST: usize = 4000;
+use super::sink::{Sink, Who};
 
 /// Logs one event: `event!(LOGIN_OK, sid, user = name, rip = address)`.
 macro_rules! event {
@@ -104,11 +101,13 @@ pub(crate) fn debugging(area: Area) -> bool {
 }
 
 struct Log {
-    program: &'static str,
-    tag: String,
+    who: Who,
     sink: Sink,
     row: Row,
 }
+
+/// Room for lines as they usually are, in octets.
+const ROOM: usize = 480;
 
 thread_local! {
     static LOG: RefCell<Option<Log>> = const { RefCell::new(None) };
@@ -120,23 +119,25 @@ thread_local! {
 /// A file that cannot be opened. A syslog that is not there is no error: it
 /// may come later.
 pub(crate) fn open(program: &'static str, target: &Target) -> io::Result<()> {
-    let tag = format!("{program}[{}]", std::process::id());
-    let (sink, row) = (Sink::open(target, &tag)?, Row::default());
-    LOG.set(Some(Log {
-        program,
-        tag,
-        sink,
-        row,
-    }));
+    let pid = std::process::id();
+    let who = Who { program, pid };
+    let (sink, row) = (Sink::open(target, who)?, Row::default());
+    LOG.set(Some(Log { who, sink, row }));
     Ok(())
 }
 
 /// To be called first thing in a child: its lines carry its own number.
 pub(crate) fn after_fork() {
     with(|log| {
-        log.tag = format!("{}[{}]", log.program, std::process::id());
-        log.sink.set_tag(&log.tag);
+        log.who.pid = std::process::id();
+        log.sink.set_who(log.who);
     });
+}
+
+/// Lays the room in which lines are made where new things are laid now.
+pub(crate) fn settle() {
+    // The old room is left where it is: freed, it would be used again.
+    with(|log| std::mem::forget(std::mem::replace(&mut log.row, Row::with_capacity(ROOM))));
 }
 
 /// Changes the syslog facility; the name has been checked.
@@ -189,15 +190,14 @@ fn try_emit(event: &Event, sid: &dyn Value, fields: &[(&str, &dyn Value)]) -> bo
     let mut sent = true;
     with(|log| {
         let row = &mut log.row;
-        row.clear();
+        log.sink.begin(log.who, row);
         row.kv("ev", &event.name)
             .kv("no", &format_args!("{:04x}", event.number));
         row.kv("lvl", &event.level.name()).kv("sid", sid);
         for (key, value) in fields {
             row.kv(key, *value);
         }
-        let line = &row.as_bytes()[..row.as_bytes().len().min(LONGEST)];
-        sent = log.sink.write(&log.tag, event.level, line);
+        sent = log.sink.write(event.level, row);
     });
     sent
 }

@@ -11,6 +11,7 @@ use syslog::{Facility, LogFormat, Logger, LoggerBackend, Severity};
 
 use super::clock::wall;
 use super::events::Level;
+use super::kv::Row;
 use crate::sys::time::local;
 
 /// Where syslog listens, unless `-l syslog:SOCKET` says otherwise.
@@ -38,10 +39,23 @@ impl Target {
     }
 }
 
+/// Longest line, in octets: a pipe takes as much whole or not at all.
+const LONGEST: usize = 4000;
+
+/// Whose lines they are.
+#[derive(Clone, Copy)]
+pub(super) struct Who {
+    pub(super) program: &'static str,
+    pub(super) pid: u32,
+}
+
+/// Whether a write may have to wait, as a pipe's may and a regular file's never.
+type Waits = bool;
+
 /// An open target.
 pub(super) enum Sink {
     Stderr,
-    File(File, PathBuf),
+    File(File, PathBuf, Waits),
     Syslog(Logger<LoggerBackend, Stamp>, PathBuf),
 }
 
@@ -49,7 +63,7 @@ pub(super) enum Sink {
 /// reads its format anew for every line.
 pub(super) struct Stamp {
     facility: Facility,
-    tag: String,
+    who: Who,
 }
 
 impl LogFormat<&[u8]> for Stamp {
@@ -66,8 +80,8 @@ impl LogFormat<&[u8]> for Stamp {
         let priority = self.facility as u8 | severity as u8;
         write!(
             line,
-            "<{priority}>{month} {:2} {:02}:{:02}:{:02} {}: ",
-            t.day, t.hour, t.minute, t.second, self.tag
+            "<{priority}>{month} {:2} {:02}:{:02}:{:02} {}[{}]: ",
+            t.day, t.hour, t.minute, t.second, self.who.program, self.who.pid
         )?;
         line.extend_from_slice(message);
         w.write(&line).map_err(syslog::Error::Write)?;
@@ -78,24 +92,27 @@ impl LogFormat<&[u8]> for Stamp {
 impl Sink {
     /// # Errors
     /// A file that cannot be opened, or no descriptors left.
-    pub(super) fn open(target: &Target, tag: &str) -> io::Result<Sink> {
+    pub(super) fn open(target: &Target, who: Who) -> io::Result<Sink> {
         Ok(match target {
             Target::Stderr => Sink::Stderr,
-            Target::File(path) => Sink::File(append(path)?, path.clone()),
+            Target::File(path) => {
+                let (file, waits) = append(path)?;
+                Sink::File(file, path.clone(), waits)
+            }
             Target::Syslog(path) => {
                 let socket = UnixDatagram::unbound()?;
                 socket.set_nonblocking(true)?;
                 let _ = socket.connect(path);
-                let (facility, tag) = (Facility::LOG_MAIL, tag.into());
-                let logger = Logger::new(LoggerBackend::Unix(socket), Stamp { facility, tag });
+                let facility = Facility::LOG_MAIL;
+                let logger = Logger::new(LoggerBackend::Unix(socket), Stamp { facility, who });
                 Sink::Syslog(logger, path.clone())
             }
         })
     }
 
-    pub(super) fn set_tag(&mut self, tag: &str) {
+    pub(super) fn set_who(&mut self, who: Who) {
         if let Sink::Syslog(logger, _) = self {
-            logger.formatter.tag = tag.into();
+            logger.formatter.who = who;
         }
     }
 
@@ -111,8 +128,8 @@ impl Sink {
     /// # Errors
     /// The old file stays in use then.
     pub(super) fn reopen(&mut self) -> io::Result<()> {
-        if let Sink::File(file, path) = self {
-            *file = append(path)?;
+        if let Sink::File(file, path, waits) = self {
+            (*file, *waits) = append(path)?;
         }
         Ok(())
     }
@@ -127,54 +144,61 @@ impl Sink {
     }
 }
 
-fn append(path: &Path) -> io::Result<File> {
+fn append(path: &Path) -> io::Result<(File, Waits)> {
     use std::os::unix::fs::OpenOptionsExt;
-    File::options()
-        .append(true)
-        .create(true)
-        .mode(0o640)
-        .open(path)
+    let mut options = File::options();
+    let file = options.append(true).create(true).mode(0o640).open(path)?;
+    let waits = !file.metadata()?.is_file();
+    Ok((file, waits))
 }
 
 impl Sink {
+    /// Begins a line: date and name, where syslog does not add them.
+    pub(super) fn begin(&self, who: Who, row: &mut Row) {
+        let Who { program, pid } = who;
+        if matches!(self, Sink::Syslog(..)) {
+            return row.clear();
+        }
+        let t = local(wall().0 as i64);
+        let (sign, east) = (if t.offset < 0 { '-' } else { '+' }, t.offset.abs());
+        row.begin(format_args!(
+            "{:04}-{:02}-{:02}T{:02}:{:02}:{:02}{sign}{:02}:{:02} {program}[{pid}]:",
+            t.year,
+            t.month,
+            t.day,
+            t.hour,
+            t.minute,
+            t.second,
+            east / 60,
+            east % 60
+        ));
+    }
+
     /// Writes a line, unless that would block; whether it did.
-    pub(super) fn write(&mut self, tag: &str, level: Level, line: &[u8]) -> bool {
+    pub(super) fn write(&mut self, level: Level, row: &mut Row) -> bool {
         match self {
-            Sink::Stderr => put(&mut io::stderr(), tag, line),
-            Sink::File(file, _) => put(file, tag, line),
-            Sink::Syslog(logger, _) => match level {
-                Level::Dbg => logger.debug(line),
-                Level::Inf => logger.info(line),
-                Level::Err => logger.notice(line),
-                Level::Adm => logger.warning(line),
-                Level::Sos => logger.crit(line),
-                Level::Bug => logger.err(line),
+            Sink::Stderr => put(&mut io::stderr(), true, row.end(LONGEST)),
+            Sink::File(file, _, waits) => put(file, *waits, row.end(LONGEST)),
+            Sink::Syslog(logger, _) => {
+                let line = row.as_bytes();
+                let line = &line[..line.len().min(LONGEST)];
+                match level {
+                    Level::Dbg => logger.debug(line),
+                    Level::Inf => logger.info(line),
+                    Level::Err => logger.notice(line),
+                    Level::Adm => logger.warning(line),
+                    Level::Sos => logger.crit(line),
+                    Level::Bug => logger.err(line),
+                }
+                .is_ok()
             }
-            .is_ok(),
         }
     }
 }
 
-/// One line with its date, in one call, unless that would block.
-fn put(file: &mut (impl Write + AsFd), tag: &str, line: &[u8]) -> bool {
-    let t = local(wall().0 as i64);
-    let (sign, east) = (if t.offset < 0 { '-' } else { '+' }, t.offset.abs());
-    let mut out = Vec::with_capacity(line.len() + 64);
-    let _ = write!(
-        out,
-        "{:04}-{:02}-{:02}T{:02}:{:02}:{:02}{sign}{:02}:{:02} {tag}: ",
-        t.year,
-        t.month,
-        t.day,
-        t.hour,
-        t.minute,
-        t.second,
-        east / 60,
-        east % 60
-    );
-    out.extend_from_slice(line);
-    out.push(b'\n');
-    crate::sys::proc::writable(file) && file.write(&out).is_ok_and(|n| n == out.len())
+/// One line, in one call, unless that would block.
+fn put(file: &mut (impl Write + AsFd), waits: Waits, line: &[u8]) -> bool {
+    (!waits || crate::sys::proc::writable(file)) && file.write(line).is_ok_and(|n| n == line.len())
 }
 
 #[cfg(test)]

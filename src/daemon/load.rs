@@ -6,10 +6,15 @@ use std::net::{SocketAddr, ToSocketAddrs};
 use super::config::{Config, Resolved};
 use super::service::Service;
 use super::vars::{GROUP, USER};
-use crate::sys::{cred, proc};
+use crate::base::log;
+use crate::sys::{cred, heap, proc};
 
 /// Longest report of a pool, in octets.
 pub(crate) const LONGEST: usize = 1 << 20;
+
+/// Blocks of so many octets do not stay with a worker whose session needed
+/// them once. Among them is what the C library takes to read a directory.
+const LARGE: usize = 16 * 1024;
 
 /// Loads a configuration: keys with the rights we still have, all else without.
 ///
@@ -33,21 +38,12 @@ fn drop_rights(config: &Config) -> Result<(), String> {
     proc::no_core().map_err(|why| format!("cannot forbid core files: {why}"))
 }
 
-/// Fills the holes that loading has left in the heap. A worker that puts its
-/// few small things into such holes writes to a page for each of them, and
-/// every page it writes to is its own; behind this they lie side by side.
+/// Prepares the heap for thousands of forks. A worker that puts its few small
+/// things into the holes that loading has left writes to a page for each of
+/// them, and every page that it or its pool writes to is its own.
 pub(crate) fn settle_heap() {
-    let beyond: Vec<u8> = Vec::with_capacity(64 * 1024);
-    let top = beyond.as_ptr().addr();
-    for size in (16..=2048).step_by(16) {
-        for _ in 0..256 {
-            let filler: Vec<u8> = Vec::with_capacity(size);
-            if filler.as_ptr().addr() >= top {
-                break;
-            }
-            std::mem::forget(filler);
-        }
-    }
+    heap::settle(LARGE);
+    log::settle();
 }
 
 /// Finds the addresses of every host that is not known yet.

@@ -123,7 +123,8 @@ fn live<S: Service>(mut nest: Nest) -> io::Result<i32> {
     for fd in [&poked, &poke] {
         nix::fcntl::fcntl(fd, nix::fcntl::F_SETFL(nix::fcntl::OFlag::O_NONBLOCK))?;
     }
-    Pool {
+    // On the heap, side by side with whatever else it and its workers write.
+    let mut pool = Box::new(Pool {
         nest,
         service,
         signals: Rc::new(signals),
@@ -135,8 +136,8 @@ fn live<S: Service>(mut nest: Nest) -> io::Result<i32> {
         kill_at: NEVER,
         not_before: 0,
         pause: FIRST_PAUSE,
-    }
-    .run()
+    });
+    pool.run()
 }
 
 impl<S: Service> Pool<S> {

@@ -84,7 +84,9 @@ impl Signals {
     pub(crate) fn take(&self, which: Signal) -> bool {
         self.flags
             .iter()
-            .any(|(signal, raised)| *signal == which && raised.swap(false, Ordering::AcqRel))
+            .filter(|(signal, _)| *signal == which)
+            // Most were not, and a page that is not written stays shared.
+            .any(|(_, flag)| flag.load(Ordering::Acquire) && flag.swap(false, Ordering::AcqRel))
     }
 }
 

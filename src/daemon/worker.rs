@@ -144,6 +144,7 @@ impl<S: Service> Worker<'_, S> {
     }
 
     /// Serves what has come, a bounded number, without leaving the seat.
+    #[inline(never)] // sessions need not carry the room for a datagram
     fn receive(&mut self, listener: &Listener, door: &Door) {
         let Listener::Udp(socket) = listener else {
             return;

@@ -95,6 +95,7 @@ impl<'s> Session<'s> {
         outcome
     }
 
+    #[inline(never)] // see admit
     fn log_accepted(&self, user: &[u8], pdm: &str, vouched: Option<&str>, account: &Account) {
         self.count(Count::LoginsOk, 1);
         let (vserv, rip) = (&self.vserv.id, self.peer.ip());
@@ -171,6 +172,7 @@ impl<'s> Session<'s> {
     }
 
     /// A verified user gets a maildrop, or hears why not.
+    #[inline(never)] // what it needs of the stack is not needed below the modules
     fn admit(&mut self, user: Vec<u8>, password: &[u8], account: &Account) -> Next {
         let shown = [&user, b"@".as_slice(), self.vserv.namespace.as_bytes()].concat();
         self.seat

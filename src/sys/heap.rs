@@ -1,0 +1,127 @@
+//! How the C library hands out memory. A page that was forked is shared
+//! until somebody writes to it, so what is written had better lie together.
+
+/// Fills the holes that freed blocks have left: what is allocated from now
+/// on lies side by side, from the beginning of a page. Blocks of `large`
+/// octets and more get pages of their own: those that are never written to
+/// take no memory, and all go back when the block is freed. Other C libraries
+/// go on as they were.
+pub(crate) fn settle(large: usize) {
+    #[cfg(all(target_os = "linux", target_env = "gnu"))]
+    gnu::settle(large);
+    #[cfg(not(all(target_os = "linux", target_env = "gnu")))]
+    let _ = large;
+}
+
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+mod gnu {
+    use libc::{M_MMAP_THRESHOLD, M_TOP_PAD, c_int};
+
+    /// Freed blocks up to this size are kept at hand for the next of their size.
+    const SMALL: usize = 1040;
+
+    /// Larger than any hole, but not so large that it had pages of its own
+    /// before we came, in octets.
+    const HUGE: usize = 112 * 1024;
+
+    /// The most blocks that are spent on holes.
+    const MOST: usize = 16 * 1024;
+
+    const PAGE: usize = 4096;
+
+    fn block(size: usize) -> Vec<u8> {
+        Vec::with_capacity(size)
+    }
+
+    /// Keeps a block for good, which the compiler must not take for useless.
+    fn spend(block: Vec<u8>) {
+        std::mem::forget(std::hint::black_box(block));
+    }
+
+    /// Where the block lies that is next, if there is no hole for it.
+    fn next(size: usize) -> usize {
+        let block = block(size);
+        block.as_ptr().addr()
+    }
+
+    pub(super) fn settle(large: usize) {
+        fill(next(HUGE), large.min(HUGE));
+        spend(block(PAGE - next(SMALL) % PAGE));
+        let octets = c_int::try_from(large).unwrap_or(c_int::MAX);
+        // SAFETY: takes two numbers; a process of one thread may call it at any time.
+        unsafe { libc::mallopt(M_MMAP_THRESHOLD, octets) };
+        // Of what is free behind the last block all would be used up first.
+        // SAFETY: as above.
+        unsafe { libc::mallopt(M_TOP_PAD, 0) };
+        // SAFETY: gives back to the kernel what nobody uses.
+        unsafe { libc::malloc_trim(large / 2) };
+    }
+
+    /// Fills all holes before `end`, the large ones first, since what remains
+    /// of them are small ones.
+    fn fill(end: usize, large: usize) {
+        let mut left = MOST;
+        for size in (1..large / 16).rev().map(|n| n * 16) {
+            while left > 0 {
+                let filler = block(size);
+                let settled = filler.as_ptr().addr() >= end;
+                if !settled || size <= SMALL {
+                    // Given back, a small one would be the next hole.
+                    spend(filler);
+                    left -= 1;
+                }
+                if settled {
+                    break;
+                }
+            }
+        }
+    }
+}
+
+#[cfg(all(test, target_os = "linux", target_env = "gnu"))]
+mod tests {
+    use super::*;
+    use crate::sys::proc::{Death, Fork, fork, leave, wait};
+
+    /// In a child, whose heap nobody else uses.
+    fn in_child(check: fn() -> bool) -> Death {
+        match fork().unwrap() {
+            Fork::Child => leave(if check() { 0 } else { 1 }),
+            Fork::Parent(pid) => wait(pid).unwrap(),
+        }
+    }
+
+    #[test]
+    fn small_things_lie_side_by_side_whatever_was_freed_before() {
+        let settled = in_child(|| {
+            let kept: Vec<Vec<u8>> = (1..2000).map(|n| vec![1; n % 700 + 1]).collect();
+            let mut holes = kept;
+            holes.retain(|block| block.len() % 2 == 0);
+            settle(16 * 1024);
+            let small: Vec<Vec<u8>> = (0..20).map(|n| vec![1; 10 + n * 5]).collect();
+            let at = |block: &Vec<u8>| block.as_ptr().addr();
+            let first = small.iter().map(at).min().unwrap_or(0);
+            let last = small.iter().map(at).max().unwrap_or(usize::MAX);
+            last - first < 4096 && first % 4096 < 1024
+        });
+        assert_eq!(settled, Death::Exit(0));
+    }
+
+    #[test]
+    fn a_large_block_that_is_not_filled_takes_no_memory_and_goes_back() {
+        let lean = in_child(|| {
+            settle(16 * 1024);
+            let resident = || {
+                let text = std::fs::read_to_string("/proc/self/statm").unwrap_or_default();
+                let pages = text.split(' ').nth(1).and_then(|n| n.parse::<usize>().ok());
+                pages.unwrap_or(0)
+            };
+            let before = resident();
+            let blocks: Vec<Vec<u8>> = (0..100).map(|_| vec![0; 64 * 1024]).collect();
+            let held = resident() - before;
+            drop(std::hint::black_box(blocks));
+            before > 0 && held < 400
+        });
+        assert_eq!(lean, Death::Exit(0));
+    }
+}
