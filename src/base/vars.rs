@@ -111,7 +111,9 @@ impl Kind {
             Kind::Id => is_id(text),
             Kind::Dir => std::path::Path::new(text).is_dir(),
             Kind::Host => is_host_port(text),
-            Kind::Nets => text.split(',').all(|net| super::nets::parse(net).is_some()),
+            Kind::Nets => {
+                text.is_empty() || text.split(',').all(|net| super::nets::parse(net).is_some())
+            }
             _ => true,
         };
         if text.len() > 1024 {

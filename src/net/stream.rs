@@ -64,6 +64,26 @@ impl Stream {
         }
     }
 
+    /// As [`Self::read`], but what it shows is still to be read.
+    ///
+    /// # Errors
+    /// As [`Self::read`].
+    pub(crate) fn peek(
+        &self,
+        buf: &mut [u8],
+        watch: &dyn Watch,
+        deadline: Deadline<'_>,
+    ) -> Result<usize, Broken> {
+        let flags = MsgFlags::MSG_DONTWAIT | MsgFlags::MSG_PEEK;
+        loop {
+            wait_one(self, PollFlags::POLLIN, watch, deadline)?;
+            match recv(self.socket.as_raw_fd(), buf, flags) {
+                Err(Errno::EAGAIN | Errno::EINTR) => {}
+                other => return Ok(other?),
+            }
+        }
+    }
+
     /// Reads what is there without waiting; `None` if there is nothing.
     ///
     /// # Errors

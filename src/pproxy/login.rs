@@ -72,7 +72,7 @@ impl<'s> Session<'s> {
     /// this worker; what it was doing stands in the slot.
     fn verify(&self, user: &[u8], password: &[u8]) -> Outcome<'s> {
         let seat = self.seat;
-        let (client, server) = (texts(Some(self.peer)), texts(self.wire.stream.local()));
+        let (client, server) = (texts(Some(self.peer)), texts(self.local()));
         let request = Request {
             ns: self.vserv.namespace.as_bytes(),
             user,

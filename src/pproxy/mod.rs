@@ -4,6 +4,7 @@ mod backend;
 mod empty;
 mod login;
 mod mail;
+mod meet;
 mod memory;
 mod sasl;
 mod session;

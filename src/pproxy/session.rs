@@ -1,7 +1,7 @@
 //! A session: the conversation with a client until it leaves, or until its
 //! maildrop is connected and the rest is only copied.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use super::login::Judge;
 use super::site::{Site, Vserv};
@@ -9,7 +9,6 @@ use super::vars::{AUTHTIMEOUT, Count, FIRST_COMMAND};
 use crate::auth::sasl::{Exchange, LONGEST};
 use crate::base::clock::{Ms, now};
 use crate::base::id;
-use crate::daemon::board::Text;
 use crate::daemon::seat::Seat;
 use crate::daemon::vars::{IDLETIMEOUT, WRITETIMEOUT};
 use crate::net::stream::Stream;
@@ -65,6 +64,10 @@ pub(crate) struct Session<'s> {
     pub(super) vserv: &'s Vserv,
     pub(super) wire: Wire<'s>,
     pub(super) peer: SocketAddr,
+    /// Who told us of the client, if somebody did.
+    pub(super) balancer: Option<IpAddr>,
+    /// Where the client connected, if a balancer said so.
+    pub(super) local: Option<SocketAddr>,
     pub(super) sid: String,
     pub(super) phase: Phase,
     pub(super) mode: Mode,
@@ -116,6 +119,8 @@ impl<'s> Session<'s> {
             vserv,
             wire: Wire::new(client.0, seat),
             peer: client.1,
+            balancer: None,
+            local: None,
             sid: id::session(&site.sidprefix, seat.pid(), seat.serial()),
             phase: Phase::Auth { user: None },
             mode: Mode::None,
@@ -132,14 +137,9 @@ impl<'s> Session<'s> {
 
     /// The whole of it, from the greeting to the line in the log.
     pub(crate) fn serve(mut self) {
-        let (board, slot) = (self.seat.board(), self.seat.slot());
-        board.set_text(slot, Text::Sid, self.sid.as_bytes());
-        board.set_text(slot, Text::Peer, self.peer.ip().to_string().as_bytes());
-        self.seat.show(Text::Doing, b"login");
-        self.wire.out.extend_from_slice(&self.vserv.greeting);
-        let end = match self.converse() {
-            Ok(end) => end,
-            Err(broken) => broken.reason(),
+        let end = match self.meet() {
+            Ok(()) => self.converse().unwrap_or_else(|broken| broken.reason()),
+            Err(end) => end,
         };
         self.close(end);
     }
@@ -266,7 +266,7 @@ impl<'s> Session<'s> {
         self.count(Count::OctetsOut, stream.sent);
         event!(
             PROXY_SESSION, self.sid,
-            vserv = self.vserv.id, rip = self.peer.ip(), user = self.user,
+            vserv = self.vserv.id, rip = self.peer.ip(), peer = self.balancer, user = self.user,
             ns = self.vserv.namespace, backend = self.backend, mode = self.mode.name(),
             in = stream.received, out = stream.sent, ms = now() - self.began, end = end
         );

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 
 use super::vars::{self, BACKEND, ENABLED, PDM, VSERV};
 use crate::auth::chain::Spec;
+use crate::base::nets::{self, Net};
 use crate::base::vars::Key;
 use crate::check::silence::Silence;
 use crate::daemon::config::{Config, Object};
@@ -25,6 +26,8 @@ pub(crate) struct Vserv {
     pub(crate) namespace: String,
     /// The whole greeting line, ready to be sent.
     pub(crate) greeting: Vec<u8>,
+    /// Who must say for whom they come.
+    pub(crate) balancers: Vec<Net>,
     row: usize,
 }
 
@@ -178,6 +181,7 @@ impl Vserv {
             id: object.id.clone(),
             namespace: object.keys.text(vars::vserv::NAMESPACE).into(),
             greeting: greeting(text),
+            balancers: nets::parse_list(object.keys.text(vars::vserv::PROXYPROTOCOL)),
             row: object.row,
         }
     }

@@ -40,6 +40,7 @@ mod table {
             NAMESPACE "namespace" Fixed Id,                    "default", "in which its users are looked up";
             GREETING  "greeting"  Fixed Str,                   "",        "as the variable, which holds if this is empty";
             SOFTFAIL  "softfail"  Live  Word(SOFT_OR_DEFAULT), "default", "as the variable, to which default leaves it";
+            PROXYPROTOCOL "proxyprotocol" Fixed Nets,          "",        "networks of balancers, which must name each client with the PROXY protocol";
         }
     }
 }
