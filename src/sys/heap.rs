@@ -78,7 +78,8 @@ mod gnu {
     }
 }
 
-#[cfg(all(test, target_os = "linux", target_env = "gnu"))]
+#[cfg(test)]
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
 mod tests {
     use super::*;
     use crate::sys::proc::{Death, Fork, fork, leave, wait};
