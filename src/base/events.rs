@@ -82,6 +82,7 @@ events! {
     MODULE_FAILED     0x010b Adm "module_failed";
     REFUSAL_PASSED    0x010c Inf "refusal_passed";
     PROXY_HEADER_BAD  0x0120 Adm "proxy_header_bad";
+    LOGIN_DELAYED     0x0121 Inf "login_delayed";
     // 0x0200 to 0x02ff: pserv and the maildrop
     SERVER_SESSION    0x0201 Inf "server_session";
     PEER_DENIED       0x0202 Adm "peer_denied";

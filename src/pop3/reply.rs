@@ -11,6 +11,7 @@ pub(crate) const LONGEST: usize = 512;
 pub(crate) const SYS_TEMP: &str = "[SYS/TEMP]";
 pub(crate) const SYS_PERM: &str = "[SYS/PERM]";
 pub(crate) const AUTH: &str = "[AUTH]";
+pub(crate) const LOGIN_DELAY: &str = "[LOGIN-DELAY]";
 
 /// Appends `+OK text`; without text just `+OK`.
 pub(crate) fn ok(out: &mut Vec<u8>, text: impl Display) {

@@ -144,6 +144,11 @@ impl<'s> Session<'s> {
             &mut self.wire.out,
             format_args!("{AUTH} wrong user or password"),
         );
+        self.try_again()
+    }
+
+    /// Nobody may try for ever.
+    fn try_again(&mut self) -> Next {
         self.refused += 1;
         match self.refused < LOGINS {
             true => Next::Stay,
@@ -181,7 +186,13 @@ impl<'s> Session<'s> {
         self.backend = Some(account.backend.clone());
         let backend = self.site.backend(&account.backend);
         self.mailbox = Some(self.mailbox_key(account, backend, &user));
+        if self.comes_too_early(&user, account) {
+            return self.try_again();
+        }
         let reach = self.reach(account, &user, password);
+        if matches!(reach, Reach::Nothing | Reach::Open(..)) {
+            self.served(&user, account);
+        }
         self.user = Some(user);
         match reach {
             Reach::Nothing => {

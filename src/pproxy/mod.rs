@@ -1,6 +1,7 @@
 //! Floor 4: the POP3 proxy.
 
 mod backend;
+mod delay;
 mod empty;
 mod login;
 mod mail;

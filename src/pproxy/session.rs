@@ -5,7 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 
 use super::login::Judge;
 use super::site::{Site, Vserv};
-use super::vars::{AUTHTIMEOUT, Count, FIRST_COMMAND};
+use super::vars::{AUTHTIMEOUT, Count, FIRST_COMMAND, LOGINDELAY};
 use crate::auth::sasl::{Exchange, LONGEST};
 use crate::base::clock::{Ms, now};
 use crate::base::id;
@@ -14,7 +14,7 @@ use crate::daemon::vars::{IDLETIMEOUT, WRITETIMEOUT};
 use crate::net::stream::Stream;
 use crate::net::wait::Broken;
 use crate::pop3::command::{Args::*, Command, Next, Refusal, States, parse};
-use crate::pop3::greet::CAPABILITIES;
+use crate::pop3::greet::capabilities;
 use crate::pop3::reply::{err, ok};
 use crate::pop3::wire::{COMMAND, Input, Wire};
 use crate::sys::secret::Secret;
@@ -273,7 +273,8 @@ impl<'s> Session<'s> {
     }
 
     fn capa(&mut self, _: &[&[u8]]) -> Result<Next, Refusal> {
-        self.wire.out.extend_from_slice(CAPABILITIES);
+        let delay = self.seat.var(LOGINDELAY);
+        capabilities(&mut self.wire.out, delay);
         Ok(Next::Stay)
     }
 

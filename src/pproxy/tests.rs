@@ -1,5 +1,6 @@
 //! Sessions, from the greeting to the end, without the kit.
 
+mod delay;
 mod rig;
 mod sasl;
 mod smart;

@@ -23,6 +23,7 @@ mod table {
         SIDPREFIX        "sidprefix"      Fixed Id,             "p1",  "begin of every session id, unlike on every proxy (at most 20)";
         GREETING         "greeting"       Fixed Str,            "POP3 server ready", "what clients are greeted with";
         SOFTFAIL         "softfail"       Live  Word(SOFT),     "empty", "what a verified user is told when the mailbox cannot be reached";
+        LOGINDELAY       "logindelay"     Live  Time(0, 86400), "0s",  "how long a user who was served has to stay away (RFC 2449); 0: not at all";
         MODULEDIR        "moduledir"      Fixed Dir,            paths::MODULEDIR, "where modules are";
     }
     pub(crate) mod backend {
@@ -48,6 +49,8 @@ pub(crate) use table::*;
 
 /// The table of the shared page in which is remembered which mailboxes are empty.
 pub(crate) const LEARNED: usize = 0;
+/// The one in which is remembered when users were served.
+pub(crate) const DELAYS: usize = 1;
 
 /// Places in [`Tables::kinds`]. What others refer to comes first, so that
 /// `config` prints it first.
@@ -111,6 +114,7 @@ counters! {
     LoginsOk       "logins_ok";
     LoginsRefused  "logins_refused";
     LoginsFailed   "logins_failed";
+    LoginsDelayed  "logins_delayed";
     Empty          "empty";
     Relayed        "relayed";
     SoftEmpty      "softfail_empty";
