@@ -1,6 +1,7 @@
 //! Floor 3: the pre-fork kit. Knows no protocol.
 
 pub(crate) mod board;
+mod brood;
 mod burial;
 pub(crate) mod config;
 mod control;

@@ -1,7 +1,6 @@
 //! One generation: loads, gives up its rights, says "ready", then forks
 //! workers, reaps them, and kills those that are stuck.
 
-use std::collections::HashMap;
 use std::io::{self, Read, Write};
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::UnixStream;
@@ -12,6 +11,7 @@ use std::sync::atomic::Ordering::{Relaxed, SeqCst};
 use nix::sys::signal::Signal;
 
 use super::board::{BEYOND, Board, Field, Head, State, Text};
+use super::brood::{Brood, Child};
 use super::config::Config;
 use super::load;
 use super::policy::{Counts, Limits, advise};
@@ -55,13 +55,6 @@ pub(crate) struct Nest {
     pub(crate) generation: u64,
 }
 
-/// One worker, as its pool knows it: the page is not believed.
-struct Child {
-    slot: usize,
-    /// The slot's serial when it was born.
-    serial: u64,
-}
-
 struct Pool<S> {
     nest: Nest,
     service: S,
@@ -70,7 +63,7 @@ struct Pool<S> {
     poked: OwnedFd,
     poke: OwnedFd,
     pid: i32,
-    children: HashMap<i32, Child>,
+    children: Brood,
     /// No more forks; the pool ends when the last worker has left.
     ending: bool,
     /// When who is still here is killed.
@@ -118,6 +111,7 @@ fn live<S: Service>(mut nest: Nest) -> io::Result<i32> {
         return Ok(0);
     }
     nest.channel = Some(channel);
+    let children = Brood::new(nest.board.len())?;
     load::settle_heap();
     let (poked, poke) = crate::sys::proc::pipe()?;
     for fd in [&poked, &poke] {
@@ -131,7 +125,7 @@ fn live<S: Service>(mut nest: Nest) -> io::Result<i32> {
         poked,
         poke,
         pid: proc::pid(),
-        children: HashMap::new(),
+        children,
         ending: false,
         kill_at: NEVER,
         not_before: 0,
@@ -163,7 +157,7 @@ impl<S: Service> Pool<S> {
             self.reap()?;
             self.obey();
             self.end_the_stuck();
-            if self.ending && self.children.is_empty() {
+            if self.ending && self.children.len() == 0 {
                 return Ok(0);
             }
             nap = self.tend()?;
@@ -199,7 +193,7 @@ impl<S: Service> Pool<S> {
     /// Buries the dead and frees their slots.
     fn reap(&mut self) -> io::Result<()> {
         while let Some((pid, death)) = reap()? {
-            let Some(child) = self.children.remove(&pid) else {
+            let Some(child) = self.children.take(pid) else {
                 continue;
             };
             let board = self.nest.board;
@@ -212,7 +206,7 @@ impl<S: Service> Pool<S> {
             if death.clean() {
                 self.pause = FIRST_PAUSE;
             } else {
-                self.mourn(pid, &child, death);
+                self.mourn(&child, death);
                 if first {
                     self.not_before = now() + self.pause;
                     self.pause = (self.pause * 2).min(LONGEST_PAUSE);
@@ -223,7 +217,7 @@ impl<S: Service> Pool<S> {
         Ok(())
     }
 
-    fn mourn(&self, pid: i32, child: &Child, death: Death) {
+    fn mourn(&self, child: &Child, death: Death) {
         let board = self.nest.board;
         board.head(Head::Deaths).fetch_add(1, Relaxed);
         let text = |which| board.text(child.slot, which);
@@ -231,7 +225,7 @@ impl<S: Service> Pool<S> {
         event!(
             WORKER_DIED,
             sid,
-            worker = pid,
+            worker = child.pid,
             why = death,
             user = user,
             doing = doing
@@ -242,7 +236,7 @@ impl<S: Service> Pool<S> {
     fn end_the_stuck(&mut self) {
         let (board, time) = (self.nest.board, now());
         let too_late = self.kill_at != NEVER && time > self.kill_at;
-        for (&pid, child) in &self.children {
+        for child in self.children.iter() {
             let deadline = board.field(child.slot, Field::Deadline).load(Relaxed);
             let stuck = deadline != NEVER && time > deadline.saturating_add(GRACE);
             if stuck {
@@ -251,14 +245,14 @@ impl<S: Service> Pool<S> {
                 event!(
                     WORKER_STUCK,
                     sid,
-                    worker = pid,
+                    worker = child.pid,
                     user = user,
                     doing = doing,
                     late_ms = time - deadline
                 );
             }
             if stuck || too_late {
-                let _ = kill(pid, Signal::SIGKILL);
+                let _ = kill(child.pid, Signal::SIGKILL);
                 board
                     .field(child.slot, Field::Deadline)
                     .store(time + GRACE, Relaxed);
@@ -301,7 +295,7 @@ impl<S: Service> Pool<S> {
         let board = self.nest.board;
         let busy = self
             .children
-            .values()
+            .iter()
             .filter(|c| board.state(c.slot) == State::Busy)
             .count();
         let free = board.free_slots();
@@ -327,24 +321,21 @@ impl<S: Service> Pool<S> {
     /// Tells the idle worker in the highest slot to leave.
     fn retire(&self) {
         let board = self.nest.board;
-        let idle = |c: &&Child| {
+        let idle = |c: &Child| {
             board.state(c.slot) == State::Idle
                 && board.field(c.slot, Field::Leave).load(Relaxed) == 0
         };
-        let Some(highest) = self.children.values().filter(idle).map(|c| c.slot).max() else {
+        let Some(highest) = self.children.iter().rev().find(idle) else {
             return;
         };
-        let Some((&pid, _)) = self.children.iter().find(|(_, c)| c.slot == highest) else {
-            return;
-        };
-        board.field(highest, Field::Leave).store(1, Relaxed);
-        let _ = kill(pid, LOOK);
+        board.field(highest.slot, Field::Leave).store(1, Relaxed);
+        let _ = kill(highest.pid, LOOK);
     }
 
     /// Forks one worker. `false`: not now.
     fn spawn(&mut self) -> io::Result<bool> {
         let board = self.nest.board;
-        let Some(slot) = board.claim() else {
+        let Some(slot) = self.children.claim(&board) else {
             return Ok(false);
         };
         board
@@ -356,7 +347,7 @@ impl<S: Service> Pool<S> {
                 board.field(slot, Field::Pid).store(pid as u64, Relaxed);
                 board.head(Head::Forks).fetch_add(1, Relaxed);
                 let serial = board.field(slot, Field::Serial).load(Relaxed);
-                self.children.insert(pid, Child { slot, serial });
+                self.children.add(Child { pid, slot, serial });
                 debug!(Pool, "-", born = pid, slot = slot);
                 Ok(true)
             }

@@ -8,6 +8,7 @@ pub(crate) mod dl;
 pub(crate) mod heap;
 pub(crate) mod load;
 pub(crate) mod lock;
+pub(crate) mod own;
 pub(crate) mod proc;
 #[cfg(test)]
 pub(crate) mod scratch;
