@@ -32,8 +32,10 @@ impl Session<'_> {
             ns = self.vserv.namespace,
             seconds = seconds
         );
-        let text = format_args!("{LOGIN_DELAY} come back in {seconds} seconds");
-        err(&mut self.wire.out, text);
+        err(
+            &mut self.wire.out,
+            format_args!("{LOGIN_DELAY} come back in {seconds} seconds"),
+        );
         true
     }
 
