@@ -81,6 +81,8 @@ events! {
     CHECK_ERROR       0x010a Adm "check_error";
     MODULE_FAILED     0x010b Adm "module_failed";
     REFUSAL_PASSED    0x010c Inf "refusal_passed";
+    FALLBACK_OK       0x010d Inf "fallback_ok";
+    FALLBACK_FAILED   0x010e Adm "fallback_failed";
     PROXY_HEADER_BAD  0x0120 Adm "proxy_header_bad";
     LOGIN_DELAYED     0x0121 Inf "login_delayed";
     // 0x0200 to 0x02ff: pserv and the maildrop

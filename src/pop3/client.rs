@@ -13,6 +13,11 @@ use crate::net::stream::Stream;
 use crate::net::wait::{Broken, Deadline, Watch};
 use crate::sys::secret::{Secret, wipe};
 
+/// Octets of the longest user and password that are sent in a response; so
+/// its line stays below the 8192 octets that every server takes.
+const USER_MAX: usize = 255;
+const PASSWORD_MAX: usize = 4096;
+
 /// Where the conversation stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum State {
@@ -48,6 +53,18 @@ impl State {
 pub(crate) struct Login<'l> {
     pub(crate) user: &'l [u8],
     pub(crate) password: &'l [u8],
+}
+
+impl Login<'_> {
+    /// Can it be sent at all, by AUTH PLAIN or by USER and PASS?
+    pub(crate) fn fits(&self, plain: bool) -> bool {
+        match plain {
+            true => response(*self).is_some(),
+            false => {
+                command(b"USER ", self.user).is_some() && command(b"PASS ", self.password).is_some()
+            }
+        }
+    }
 }
 
 /// How one gets in.
@@ -257,7 +274,8 @@ fn command(verb: &[u8], word: &[u8]) -> Option<Secret> {
 /// user itself is to be acted for, so the first field is empty.
 fn response(login: Login<'_>) -> Option<Secret> {
     let words = [login.user, login.password];
-    if words.iter().any(|w| w.is_empty() || !names::fits_line(w)) {
+    let long = login.user.len() > USER_MAX || login.password.len() > PASSWORD_MAX;
+    if long || words.iter().any(|w| w.is_empty() || !names::fits_line(w)) {
         return None;
     }
     let mut fields = Secret::with_capacity(login.user.len() + login.password.len() + 2);

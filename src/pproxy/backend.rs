@@ -39,11 +39,18 @@ pub(super) enum Reach {
 static FOR_CLIENTS: [&str; 3] = ["[IN-USE]", "[LOGIN-DELAY]", "[SYS/PERM]"];
 
 /// A backend did not do its part.
-struct Failure {
+pub(super) struct Failure {
     /// What it was to do.
-    state: &'static str,
+    pub(super) state: &'static str,
     at: SocketAddr,
-    why: Broken,
+    pub(super) why: Broken,
+}
+
+/// A backend did its part.
+pub(super) struct Opened {
+    pub(super) stream: Stream,
+    pub(super) entry: Entry,
+    at: SocketAddr,
 }
 
 impl Session<'_> {
@@ -59,15 +66,12 @@ impl Session<'_> {
         if let Some(why) = backend.closed(self.seat) {
             return Reach::Soft(why);
         }
-        if let Proto::Pop3 { plain } = backend.proto {
+        if let Proto::Pop3 { .. } = backend.proto {
             let login = Login {
                 user: account.user.as_deref().unwrap_or(user),
                 password: account.password.as_ref().map_or(password, Secret::octets),
             };
-            return match plain {
-                true => self.open(backend, Way::Plain(login)),
-                false => self.open(backend, Way::UserPass(login)),
-            };
+            return self.open(backend, backend.way(login));
         }
         self.reach_xpop(backend, account, user)
     }
@@ -92,30 +96,38 @@ impl Session<'_> {
 
     /// Opens the maildrop.
     fn open(&self, backend: &Backend, way: Way<'_>) -> Reach {
-        let (seat, began) = (self.seat, now());
-        let deadline = || began + seat.var(CONNECTTIMEOUT) * 1000;
-        let opened = self.dial(backend, &deadline).and_then(|(mut stream, at)| {
-            let entered = enter(&mut stream, way, seat, &deadline);
-            let entry = entered.map_err(|failure| Failure {
-                state: failure.state.name(),
-                at,
-                why: failure.why,
-            })?;
-            Ok((stream, entry, at))
-        });
-        match opened {
-            Ok((stream, Entry::Open(text), _)) => {
-                self.learn_from(backend, &text);
-                Reach::Open(stream, text)
-            }
-            Ok((_, Entry::Refused(state, text), at)) => {
-                self.refused(backend, at, state.name(), text)
-            }
+        let Opened { stream, entry, at } = match self.enter(backend, way) {
+            Ok(opened) => opened,
             Err(Failure {
                 why: why @ Broken::Stop(_),
                 ..
-            }) => Reach::Stopped(why),
-            Err(failure) => self.failed(backend, &failure),
+            }) => return Reach::Stopped(why),
+            Err(failure) => {
+                self.log_failed(backend, &failure);
+                return Reach::Soft("backend_failed");
+            }
+        };
+        match entry {
+            Entry::Open(text) => {
+                self.learn_from(backend, &text);
+                Reach::Open(stream, text)
+            }
+            Entry::Refused(state, text) => self.refused(backend, at, state.name(), text),
+        }
+    }
+
+    /// Connects, and hears whether the backend lets us in.
+    pub(super) fn enter(&self, backend: &Backend, way: Way<'_>) -> Result<Opened, Failure> {
+        let (seat, began) = (self.seat, now());
+        let deadline = || began + seat.var(CONNECTTIMEOUT) * 1000;
+        let (mut stream, at) = self.dial(backend, &deadline)?;
+        match enter(&mut stream, way, seat, &deadline) {
+            Ok(entry) => Ok(Opened { stream, entry, at }),
+            Err(failure) => Err(Failure {
+                state: failure.state.name(),
+                at,
+                why: failure.why,
+            }),
         }
     }
 
@@ -196,12 +208,7 @@ impl Session<'_> {
         }
     }
 
-    fn failed(&self, backend: &Backend, failure: &Failure) -> Reach {
-        self.log_failed(backend, failure);
-        Reach::Soft("backend_failed")
-    }
-
-    fn log_failed(&self, backend: &Backend, failure: &Failure) {
+    pub(super) fn log_failed(&self, backend: &Backend, failure: &Failure) {
         self.count(Count::BackendFailed, 1);
         event!(
             BACKEND_FAILED,

@@ -16,6 +16,7 @@ use crate::net::listen::canonical;
 use crate::net::pump::pump;
 use crate::net::stream::Stream;
 use crate::net::wait::Broken;
+use crate::pop3::client::Login;
 use crate::pop3::command::{Next, Refusal};
 use crate::pop3::reply::{AUTH, SYS_TEMP, err, ok};
 
@@ -63,7 +64,16 @@ impl<'s> Session<'s> {
                 self.log_accepted(&user, pdm, vouched, &account);
                 self.admit(user, password, &account)
             }
-            Outcome::Refuse { pdm, why } => self.refuse(&user, pdm, &why),
+            Outcome::Refuse { pdm, why } => {
+                let login = Login {
+                    user: &user,
+                    password,
+                };
+                match self.fallback(pdm.is_some(), login) {
+                    Some(backend) => self.fall_back(backend, user, password),
+                    None => self.refuse(&user, pdm, &why),
+                }
+            }
             Outcome::Fail { pdm, why } => self.put_off(&user, pdm, &why),
         }
     }
@@ -129,6 +139,18 @@ impl<'s> Session<'s> {
 
     /// Wrong user or password; which of both, the client does not learn.
     pub(super) fn refuse(&mut self, user: &[u8], pdm: Option<&str>, why: &str) -> Next {
+        let reply = format!("{AUTH} wrong user or password");
+        self.refuse_saying(user, pdm, why, &reply)
+    }
+
+    /// The same in other words.
+    pub(super) fn refuse_saying(
+        &mut self,
+        user: &[u8],
+        pdm: Option<&str>,
+        why: &str,
+        reply: &str,
+    ) -> Next {
         self.count(Count::LoginsRefused, 1);
         event!(
             LOGIN_REFUSED,
@@ -140,10 +162,7 @@ impl<'s> Session<'s> {
             pdm = pdm,
             why = why
         );
-        err(
-            &mut self.wire.out,
-            format_args!("{AUTH} wrong user or password"),
-        );
+        err(&mut self.wire.out, reply);
         self.try_again()
     }
 
@@ -250,7 +269,7 @@ impl<'s> Session<'s> {
     }
 
     /// The backend's word becomes ours, the last one of this conversation.
-    fn hand_over(&mut self, server: Stream, greeting: &str) -> Next {
+    pub(super) fn hand_over(&mut self, server: Stream, greeting: &str) -> Next {
         self.mode = Mode::Relay;
         self.count(Count::Relayed, 1);
         let id = self.backend.as_deref().unwrap_or_default();

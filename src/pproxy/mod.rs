@@ -3,6 +3,7 @@
 mod backend;
 mod delay;
 mod empty;
+mod fallback;
 mod login;
 mod mail;
 mod meet;

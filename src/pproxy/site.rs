@@ -12,6 +12,7 @@ use crate::base::vars::Key;
 use crate::check::silence::Silence;
 use crate::daemon::config::{Config, Object};
 use crate::daemon::seat::Seat;
+use crate::pop3::client::{Login, Way};
 use crate::pop3::greet::greeting;
 
 /// The port of pcheckd, unless a backend says otherwise.
@@ -24,11 +25,20 @@ const PREFIX_MAX: usize = 20;
 pub(crate) struct Vserv {
     pub(crate) id: String,
     pub(crate) namespace: String,
+    pub(crate) fallback: Option<Fallback>,
     /// The whole greeting line, ready to be sent.
     pub(crate) greeting: Vec<u8>,
     /// Who must say for whom they come.
     pub(crate) balancers: Vec<Net>,
     row: usize,
+}
+
+/// Who is asked about users whom no module lets in.
+pub(crate) struct Fallback {
+    /// The id of a backend that speaks POP3.
+    pub(crate) backend: String,
+    /// About those too whom a module knows.
+    pub(crate) all: bool,
 }
 
 /// What a backend speaks.
@@ -119,7 +129,21 @@ pub(crate) fn check(config: &Config) -> Result<(), String> {
             prefix.len()
         ));
     }
-    Ok(())
+    config
+        .objects(VSERV)
+        .iter()
+        .try_for_each(|vserv| check_fallback(config, vserv))
+}
+
+fn check_fallback(config: &Config, vserv: &Object) -> Result<(), String> {
+    let id = vserv.keys.text(vars::vserv::FALLBACK);
+    let wrong = match config.find(BACKEND, id) {
+        _ if id.is_empty() => return Ok(()),
+        None => "there is no backend of this id",
+        Some(backend) if matches!(Proto::of(backend), Proto::Pop3 { .. }) => return Ok(()),
+        Some(_) => "that backend needs proto=pop3",
+    };
+    Err(format!("vserv {}: fallback={id}: {wrong}", vserv.id))
 }
 
 impl Site {
@@ -177,7 +201,13 @@ impl Vserv {
             "" => default,
             own => own,
         };
+        let fallback = object.keys.text(vars::vserv::FALLBACK);
+        let fallback = (!fallback.is_empty()).then(|| Fallback {
+            backend: fallback.into(),
+            all: object.keys.number(vars::vserv::FALLBACKFOR) == 1,
+        });
         Vserv {
+            fallback,
             id: object.id.clone(),
             namespace: object.keys.text(vars::vserv::NAMESPACE).into(),
             greeting: greeting(text),
@@ -211,6 +241,14 @@ impl Backend {
             vars::DISABLED => Some("backend_disabled"),
             vars::DRAINING => Some("backend_draining"),
             _ => None,
+        }
+    }
+
+    /// How to log in where POP3 is spoken.
+    pub(crate) fn way<'w>(&self, login: Login<'w>) -> Way<'w> {
+        match self.proto {
+            Proto::Pop3 { plain: true } => Way::Plain(login),
+            _ => Way::UserPass(login),
         }
     }
 

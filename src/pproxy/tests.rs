@@ -1,6 +1,7 @@
 //! Sessions, from the greeting to the end, without the kit.
 
 mod delay;
+mod fallback;
 mod rig;
 mod sasl;
 mod smart;

@@ -40,6 +40,8 @@ mod table {
         vars! { KEYS from 0;
             NAMESPACE "namespace" Fixed Id,                    "default", "in which its users are looked up";
             GREETING  "greeting"  Fixed Str,                   "",        "as the variable, which holds if this is empty";
+            FALLBACK  "fallback"  Fixed Str,                   "",        "the POP3 backend that is asked about users whom no module lets in";
+            FALLBACKFOR "fallbackfor" Fixed Word(&["unknown", "all"]), "unknown", "about users whom no module knows, or also after a wrong password";
             SOFTFAIL  "softfail"  Live  Word(SOFT_OR_DEFAULT), "default", "as the variable, to which default leaves it";
             PROXYPROTOCOL "proxyprotocol" Fixed Nets,          "",        "networks of balancers, which must name each client with the PROXY protocol";
         }
@@ -125,6 +127,9 @@ counters! {
     CheckFailed    "check_error";
     BackendFailed  "backend_failed";
     BackendRefused "backend_refused";
+    FallbackOk     "fallback_ok";
+    FallbackRefused "fallback_refused";
+    FallbackFailed "fallback_failed";
     BadCommands    "bad_commands";
     OctetsIn       "octets_in";
     OctetsOut      "octets_out";

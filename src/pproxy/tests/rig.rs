@@ -28,7 +28,8 @@ impl Judge for Fake {
             return Outcome::Fail { pdm: "fake", why };
         }
         if request.password != b"secret" || request.ns != b"default" {
-            return Outcome::Refuse { pdm: None, why };
+            let pdm = (request.user == b"known").then_some("fake");
+            return Outcome::Refuse { pdm, why };
         }
         let backend = if request.user == b"lost" { "b9" } else { "b1" };
         let account = Account {
@@ -124,6 +125,8 @@ impl Rig {
             _ => panic!("{words:?}"),
         }
         self.board.publish(&self.config);
+        self.site = Site::new(&self.config);
+        self.site.resolve(&self.config);
     }
 
     /// A session with a client that sends these pieces, each in a packet of
