@@ -2,6 +2,8 @@
 
 use super::*;
 use pdm::Str;
+use pdm::crypt::computed;
+use proptest::prelude::*;
 use reader::tests::database;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -153,4 +155,55 @@ fn a_replaced_file_is_noticed_and_a_shortened_one_is_survived() {
     let (verdict, text) = ask(&mut cdb, b"joe", "b");
     assert_eq!(verdict, Verdict::Fail);
     assert!(text.contains("was cut short"), "{text}");
+}
+
+#[test]
+fn an_unknown_user_costs_what_a_wrong_password_costs() {
+    let dir = Dir::new("cost");
+    let hash = "$1$salt$qJH7.N4xYta3aEG/dfqo/0:b1:m";
+    let records = [("*:joe", hash), ("*:anna", hash), ("*:eve", "!:b1:m")];
+    let mut cdb = open(&dir.file(&records)).unwrap();
+    for user in ["joe", "nobody", "eve", ""] {
+        let before = computed();
+        ask(&mut cdb, user.as_bytes(), "wrong");
+        assert_eq!(computed() - before, 1, "{user:?}");
+    }
+}
+
+/// Octets that mean something to somebody, among all the others.
+fn octet() -> impl Strategy<Value = u8> {
+    prop_oneof![
+        proptest::sample::select(&b"%$(){};:,/.\\~'\"`|&*? joen"[..]),
+        any::<u8>(),
+    ]
+}
+
+proptest! {
+    #[test]
+    fn nobody_is_taken_for_another_whatever_the_name(
+        user in proptest::collection::vec(octet(), 0..12),
+        known in 0usize..5,
+        at in 0usize..12,
+    ) {
+        let names = ["joe", "%u", "../joe", "$(id)", "n:joe"];
+        let record = |name: &&str| {
+            (format!("*:{name}"), format!("{{PLAIN}}pw:b1:m/{}", name.len()))
+        };
+        let records: Vec<_> = names.iter().map(record).collect();
+        let mut records: Vec<_> =
+            records.iter().map(|(key, value)| (&**key, &**value)).collect();
+        records.push(("o:joe", "{PLAIN}pw:b2:other"));
+        let dir = Dir::new("names");
+        let mut cdb = open(&dir.file(&records)).unwrap();
+        // A name that is near to one that is there, and one that is not.
+        let mut near = names[known].as_bytes().to_vec();
+        near.splice(at.min(near.len())..at.min(near.len()), user.iter().take(1).copied());
+        for user in [&user, &near] {
+            let told = match names.iter().find(|name| name.as_bytes() == &user[..]) {
+                Some(name) => (Verdict::Accept, format!("b1 m/{} ", name.len())),
+                None => (Verdict::Unknown, "  ".into()),
+            };
+            prop_assert_eq!(ask(&mut cdb, user, "pw"), told);
+        }
+    }
 }

@@ -2,6 +2,7 @@
 
 use super::*;
 use pdm::Str;
+use proptest::prelude::*;
 
 fn open(options: &[&str], script: &str) -> Exec {
     let args = [options, &["/bin/sh", "-c", script]].concat();
@@ -10,9 +11,9 @@ fn open(options: &[&str], script: &str) -> Exec {
 }
 
 /// Verdict; backend, mailbox, user, extra and reason.
-fn ask(exec: &mut Exec, user: &str) -> (Verdict, String) {
+fn ask(exec: &mut Exec, user: impl AsRef<[u8]>) -> (Verdict, String) {
     let mut request = Request::empty();
-    (request.ns, request.user) = (Str::new(b"n"), Str::new(user.as_bytes()));
+    (request.ns, request.user) = (Str::new(b"n"), Str::new(user.as_ref()));
     request.password = Str::new(b"pa ss");
     request.client = Str::new(b"192.0.2.7");
     let mut rooms = [[0; 256]; 6];
@@ -99,4 +100,47 @@ fn nobody_waits_longer_than_the_timeout() {
         (Verdict::Fail, "    /bin/sh: was not done in time")
     );
     assert!(begin.elapsed() < Duration::from_secs(20));
+}
+
+/// What the shell would do something about, among all other octets.
+fn name() -> impl Strategy<Value = Vec<u8>> {
+    let words: &[&[u8]] = &[
+        b"$(touch canary)",
+        b"`touch canary`",
+        b"; touch canary;",
+        b"%s%n",
+        b"../",
+        b"${HOME}",
+        b"|touch canary",
+        b"\xc3\xa4",
+        b"-n ",
+    ];
+    // What cannot stand in a line has been refused before.
+    let octet = any::<u8>().prop_filter("a line", |o| !b"\r\n\0".contains(o));
+    let piece = prop_oneof![
+        proptest::sample::select(words).prop_map(<[u8]>::to_vec),
+        proptest::collection::vec(octet, 1..4),
+    ];
+    proptest::collection::vec(piece, 1..4).prop_map(|pieces| pieces.concat())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn a_program_is_given_a_name_as_it_is_and_nothing_comes_of_it(user in name()) {
+        let dir = std::env::temp_dir().join(format!("popular-exec.{}", std::process::id()));
+        std::fs::create_dir_all(&dir).unwrap();
+        let script = format!(
+            "cd {} && test -z \"$1$2\" && echo \"b1:x/$(od -An -v -tx1 <&3 | tr -d ' \\n')\"",
+            dir.display()
+        );
+        let (verdict, told) = ask(&mut open(&[], &script), &user);
+        let canary = dir.join("canary").exists();
+        std::fs::remove_dir_all(&dir).unwrap();
+        prop_assert_eq!(verdict, Verdict::Accept, "{}", told);
+        let hex: String = user.iter().map(|octet| format!("{octet:02x}")).collect();
+        prop_assert!(told.starts_with(&format!("b1 x/{hex}00")), "{}", told);
+        prop_assert!(!canary);
+    }
 }

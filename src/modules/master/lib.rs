@@ -73,8 +73,13 @@ fn parse(text: &[u8]) -> Result<Vec<Entry>, (usize, String)> {
 mod tests {
     use super::*;
     use pdm::Str;
+    use proptest::prelude::*;
 
     fn vouches(text: &str, client: &str, password: &str) -> (Verdict, u32) {
+        vouches_for(b"joe", text, client, password)
+    }
+
+    fn vouches_for(user: &[u8], text: &str, client: &str, password: &str) -> (Verdict, u32) {
         let name = format!("popular-master.{}.{}", std::process::id(), text.len());
         let file = std::env::temp_dir().join(name);
         std::fs::write(&file, text).unwrap();
@@ -82,7 +87,7 @@ mod tests {
         let mut master = Master::open(&Config::new(b"m", &[Str::new(path)])).unwrap();
         std::fs::remove_file(&file).unwrap();
         let mut request = Request::empty();
-        (request.ns, request.user) = (Str::new(b"n"), Str::new(b"joe"));
+        (request.ns, request.user) = (Str::new(b"n"), Str::new(user));
         request.client = Str::new(client.as_bytes());
         request.password = Str::new(password.as_bytes());
         let mut rooms = [[0; 8]; 6];
@@ -102,6 +107,16 @@ mod tests {
         assert_eq!(vouches(text, "192.0.2.1", "c"), no, "another network");
         assert_eq!(vouches(text, "", "c"), no, "no address");
         assert_eq!(vouches("", "127.0.0.1", "c"), no, "no entry");
+    }
+
+    proptest! {
+        #[test]
+        fn the_name_of_a_user_opens_nothing(user: Vec<u8>, right: bool) {
+            let password = if right { "c" } else { "d" };
+            let (verdict, flags) = vouches_for(&user, "::1:*:{PLAIN}c", "::1", password);
+            prop_assert_eq!(verdict == Verdict::Accept, right);
+            prop_assert_eq!(flags, if right { abi::PDM_MASTER } else { 0 });
+        }
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Modules in C, honest and otherwise, compiled and opened.
 
 use super::*;
+use proptest::prelude::*;
 use std::path::PathBuf;
 use std::process::Command;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -114,6 +115,28 @@ fn the_example_in_c_is_opened_and_answers() {
 fn a_module_that_dislikes_its_arguments_says_why() {
     let why = refused(&Dir::new().hello(), "hello", &[b"word"]);
     assert!(why.contains("WORD and BACKEND would be right"), "{why}");
+}
+
+#[test]
+fn no_name_makes_the_example_in_c_tell_of_another_mailbox() {
+    let dir = Dir::new();
+    let module = Module::open(&dir.hello(), "hello", "h", &[b"word", b"b7"]).unwrap();
+    let octet = prop_oneof![proptest::sample::select(&b"%$(/.-aZ9"[..]), any::<u8>()];
+    let tail = proptest::collection::vec(octet, 0..255 - 6);
+    proptest!(|(tail in tail, hello: bool)| {
+        let mut rooms = Rooms::new();
+        let user = [if hello { &b"hello-"[..] } else { b"" }, &tail].concat();
+        let code = module.check(&ask(&user, b"word"), &mut rooms);
+        let name = user.strip_prefix(b"hello-").filter(|n| !n.is_empty());
+        match name.filter(|name| name.iter().all(u8::is_ascii_alphanumeric)) {
+            Some(name) => {
+                prop_assert_eq!(code, Some(abi::PDM_ACCEPT));
+                let mailbox = [b"hello/", name].concat();
+                prop_assert_eq!(rooms.mailbox.get(), Some(&mailbox[..]).filter(|m| m.len() <= 255));
+            }
+            None => prop_assert_eq!(code, Some(abi::PDM_UNKNOWN)),
+        }
+    });
 }
 
 #[test]
