@@ -1,34 +1,11 @@
 //! Typed variables with defaults and ranges: those of `show` and `set`, and
 //! the `key=value` options of every object.
 
-use super::clock::{parse_interval, show_interval};
 use super::words;
 
-/// What a variable may hold.
-#[derive(Debug)]
-#[allow(dead_code)] // types are part of the language, whether or not a variable has one today
-pub(crate) enum Kind {
-    /// `0 false no off` or `1 true yes on`.
-    Bool,
-    /// A whole number, first to last.
-    Int(u64, u64),
-    /// An interval in seconds, first to last, written like `1h30m`.
-    Time(u64, u64),
-    /// Any text without control characters.
-    Str,
-    /// Letters, digits, `_`, `-`, `.`.
-    Id,
-    /// Name of a file.
-    File,
-    /// Name of a directory, which must exist when it is set.
-    Dir,
-    /// One of these words.
-    Word(&'static [&'static str]),
-    /// Networks such as `192.0.2.0/24,2001:db8::/32`.
-    Nets,
-    /// `HOST:PORT`.
-    Host,
-}
+mod kind;
+
+pub(crate) use kind::{Kind, is_host_port, is_id};
 
 /// When a new value takes effect.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -75,116 +52,6 @@ macro_rules! vars {
     };
 }
 pub(crate) use vars;
-
-impl Kind {
-    /// Brings `text` into the form in which it is kept and shown.
-    ///
-    /// # Errors
-    /// What would be right.
-    pub(crate) fn normal(&self, text: &str) -> Result<String, String> {
-        match self {
-            Kind::Bool => match text {
-                "0" | "false" | "no" | "off" => Ok("no".into()),
-                "1" | "true" | "yes" | "on" => Ok("yes".into()),
-                _ => Err("must be yes or no".into()),
-            },
-            Kind::Int(min, max) => match text.parse::<u64>() {
-                Ok(n) if (min..=max).contains(&&n) => Ok(n.to_string()),
-                _ => Err(format!("must be a whole number from {min} to {max}")),
-            },
-            Kind::Time(min, max) => match parse_interval(text) {
-                Some(n) if (min..=max).contains(&&n) => Ok(show_interval(n)),
-                _ => Err(format!(
-                    "must be an interval from {} to {}",
-                    show_interval(*min),
-                    show_interval(*max)
-                )),
-            },
-            Kind::Word(list) if list.contains(&text) => Ok(text.into()),
-            Kind::Word(list) => Err(format!("must be one of: {}", list.join(" "))),
-            _ => self.normal_text(text),
-        }
-    }
-
-    fn normal_text(&self, text: &str) -> Result<String, String> {
-        let right = match self {
-            Kind::Id => is_id(text),
-            Kind::Dir => std::path::Path::new(text).is_dir(),
-            Kind::Host => is_host_port(text),
-            Kind::Nets => {
-                text.is_empty() || text.split(',').all(|net| super::nets::parse(net).is_some())
-            }
-            _ => true,
-        };
-        if text.len() > 1024 {
-            Err("must have at most 1024 octets".into())
-        } else if right {
-            Ok(text.into())
-        } else {
-            Err(format!("must be {}", self.wanted()))
-        }
-    }
-
-    /// What is wanted, for errors and help.
-    pub(crate) fn wanted(&self) -> String {
-        match self {
-            Kind::Bool => "yes|no".into(),
-            Kind::Int(min, max) => format!("{min}..{max}"),
-            Kind::Time(min, max) => format!("{}..{}", show_interval(*min), show_interval(*max)),
-            Kind::Str => "text".into(),
-            Kind::Id => "letters, digits, _ - . (at most 64)".into(),
-            Kind::File => "a file name".into(),
-            Kind::Dir => "a directory that exists".into(),
-            Kind::Word(list) => list.join("|"),
-            Kind::Nets => "networks like 192.0.2.0/24,2001:db8::/32".into(),
-            Kind::Host => "HOST:PORT".into(),
-        }
-    }
-
-    /// The name of the type, as the historic suite called it.
-    pub(crate) fn name(&self) -> &'static str {
-        match self {
-            Kind::Bool => "Bool",
-            Kind::Int(..) => "Int",
-            Kind::Time(..) => "Time",
-            Kind::Str | Kind::Nets | Kind::Host | Kind::Word(_) => "String",
-            Kind::Id => "Id",
-            Kind::File => "File",
-            Kind::Dir => "Dir",
-        }
-    }
-
-    /// The value as a number, for the shared page: seconds, 0 or 1, the
-    /// place in the list of words. Text is 0.
-    fn number(&self, text: &str) -> u64 {
-        match self {
-            Kind::Bool => u64::from(text == "yes"),
-            Kind::Int(..) => text.parse().unwrap_or(0),
-            Kind::Time(..) => parse_interval(text).unwrap_or(0),
-            Kind::Word(list) => list.iter().position(|w| *w == text).unwrap_or(0) as u64,
-            _ => 0,
-        }
-    }
-}
-
-/// Is this a name for an object: letters, digits, `_`, `-`, `.`, at most 64?
-pub(crate) fn is_id(text: &str) -> bool {
-    let right = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.');
-    !text.is_empty() && text.len() <= 64 && text.bytes().all(right)
-}
-
-/// Is this `HOST:PORT`, `ADDRESS:PORT` or `[IPV6]:PORT`?
-pub(crate) fn is_host_port(text: &str) -> bool {
-    let Some((host, port)) = text.rsplit_once(':') else {
-        return false;
-    };
-    let bare = host.strip_prefix('[').and_then(|h| h.strip_suffix(']'));
-    let host_right = match bare {
-        Some(v6) => v6.parse::<std::net::Ipv6Addr>().is_ok(),
-        None => is_id(host),
-    };
-    host_right && port.parse::<u16>().is_ok_and(|p| p > 0)
-}
 
 /// The values of one table.
 #[derive(Clone, Debug)]
@@ -349,24 +216,6 @@ mod tests {
     fn every_default_is_in_range() {
         for var in TABLE {
             assert_eq!(var.kind.normal(var.default).as_deref(), Ok(var.default));
-        }
-    }
-
-    #[test]
-    fn a_host_has_a_port() {
-        for good in ["a.example:110", "192.0.2.1:1", "[2001:db8::1]:995"] {
-            assert!(is_host_port(good), "{good}");
-        }
-        for bad in [
-            "a",
-            "a:",
-            ":1",
-            "a:0",
-            "a:70000",
-            "2001:db8::1:995",
-            "a b:1",
-        ] {
-            assert!(!is_host_port(bad), "{bad}");
         }
     }
 }
