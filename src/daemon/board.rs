@@ -6,12 +6,11 @@
 //! number unchecked.
 
 use std::io;
-use std::sync::atomic::{
-    AtomicU8, AtomicU64, Ordering::Acquire, Ordering::Relaxed, Ordering::Release,
-};
+use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
+use std::sync::atomic::{AtomicU8, AtomicU64};
 
 use super::config::{Config, NO_ROW};
-use crate::base::table::{self, Table};
+use crate::base::table;
 use crate::base::vars::Key;
 use crate::sys::shm::Shared;
 
@@ -101,10 +100,6 @@ pub(crate) const COUNTERS: usize = 64;
 pub(crate) const CELLS: usize = 32;
 /// Of these, the last ones belong to the workers.
 pub(crate) const OWN_CELLS: usize = 8;
-/// Tables of what workers learn; a program says what each of them is for.
-pub(crate) const TABLES: usize = 2;
-/// Entries of each. No page of a table that nobody writes to takes memory.
-const ENTRIES: usize = 1 << 18;
 /// Objects at a time, in all generations together.
 const ROWS: usize = 16384;
 
@@ -125,38 +120,29 @@ pub(crate) struct Board {
     slots: &'static [AtomicU64],
     /// Densely packed, since every session counts them.
     states: &'static [AtomicU8],
-    tables: [Table; TABLES],
+    areas: &'static [&'static [AtomicU64]],
 }
 
 impl Board {
-    /// Pages with slots for so many sessions.
+    /// Pages with slots for so many sessions, and a program's own `areas`,
+    /// in words of 64 bits; see [`super::service::Tables::areas`].
     ///
     /// # Errors
     /// No memory.
-    pub(crate) fn map(sessionlimit: usize) -> io::Result<Board> {
+    pub(crate) fn map(sessionlimit: usize, areas: &[usize]) -> io::Result<Board> {
         let count = sessionlimit + BEYOND;
-        let words = Shared::map(TABLES * table::words(ENTRIES))?.get();
-        let (first, second) = words.split_at(table::words(ENTRIES));
+        let area = |&words: &usize| Shared::map(words).map(|area| area.get());
+        let areas: io::Result<Vec<_>> = areas.iter().map(area).collect();
         let board = Board {
             head: Shared::map(HEAD)?.get(),
             live: Shared::map(LIVE)?.get(),
             rows: Shared::map(ROWS * CELLS)?.get(),
             slots: Shared::map(count * SLOT)?.get(),
             states: Shared::map(count)?.get(),
-            tables: [first, second].map(Table::new),
+            areas: areas?.leak(),
         };
         board.head(Head::Seed).store(table::seed(), Relaxed);
         Ok(board)
-    }
-
-    /// What workers have learnt; see [`TABLES`].
-    pub(crate) fn table(&self, which: usize) -> Table {
-        self.tables[which % TABLES]
-    }
-
-    /// A key for its entries, made of these names.
-    pub(crate) fn key(&self, parts: &[&[u8]]) -> u64 {
-        table::key(self.head(Head::Seed).load(Relaxed), parts)
     }
 
     /// A word of the head.
@@ -297,98 +283,10 @@ impl Board {
         let words = (0..self.used()).filter_map(|slot| self.words(slot)[COUNTS..].get(counter));
         words.fold(0, |sum, word| sum.wrapping_add(word.load(Relaxed)))
     }
-
-    fn text_words(&self, slot: usize, text: Text) -> &'static [AtomicU64] {
-        &self.words(slot)[TEXTS + text as usize * TEXT..][..TEXT]
-    }
-
-    pub(crate) fn clear_texts(&self, slot: usize) {
-        for text in [Text::Sid, Text::Peer, Text::User, Text::Doing] {
-            self.set_text(slot, text, b"");
-        }
-    }
-
-    /// Writes a text, cut to 64 octets. The sequence number is odd meanwhile.
-    pub(crate) fn set_text(&self, slot: usize, text: Text, bytes: &[u8]) {
-        let (seq, words) = self.text_words(slot, text).split_at(1);
-        let before = seq[0].load(Relaxed) | 1;
-        seq[0].store(before, Release);
-        std::sync::atomic::fence(Release);
-        for (i, word) in words.iter().enumerate() {
-            let mut eight = [0; 8];
-            let part = bytes.get(i * 8..).unwrap_or(&[]);
-            let len = part.len().min(8);
-            eight[..len].copy_from_slice(&part[..len]);
-            word.store(u64::from_le_bytes(eight), Relaxed);
-        }
-        seq[0].store(before.wrapping_add(1), Release);
-    }
-
-    /// Reads a text; a torn one is read again, a few times at most, and
-    /// shown as `?` if its writer never comes to an end.
-    pub(crate) fn text(&self, slot: usize, text: Text) -> Vec<u8> {
-        let (seq, words) = self.text_words(slot, text).split_at(1);
-        for _ in 0..100 {
-            let before = seq[0].load(Acquire);
-            let mut bytes: Vec<u8> = words
-                .iter()
-                .flat_map(|w| w.load(Relaxed).to_le_bytes())
-                .collect();
-            std::sync::atomic::fence(Acquire);
-            if before & 1 == 0 && seq[0].load(Relaxed) == before {
-                bytes.truncate(bytes.iter().position(|&b| b == 0).unwrap_or(bytes.len()));
-                return bytes;
-            }
-        }
-        b"?".to_vec()
-    }
 }
+
+mod areas;
+mod texts;
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn slots_are_claimed_once_and_come_back() {
-        let board = Board::map(2).unwrap();
-        let claimed: Vec<_> = (0..5).map(|_| board.claim()).collect();
-        assert_eq!(claimed, [Some(0), Some(1), Some(2), Some(3), None]);
-        board.set_state(1, State::Busy);
-        assert_eq!(
-            (board.count(State::Starting), board.count(State::Busy)),
-            (3, 1)
-        );
-        board.free(2);
-        assert_eq!((board.claim(), board.count(State::Free)), (Some(2), 0));
-    }
-
-    #[test]
-    fn counters_outlive_the_owners_of_their_slot() {
-        let board = Board::map(2).unwrap();
-        let slot = board.claim().unwrap();
-        board.add(slot, 3, 5);
-        board.free(slot);
-        board.add(board.claim().unwrap(), 3, 2);
-        assert_eq!(board.total(3), 7);
-        board.add(slot, 9999, 1);
-    }
-
-    #[test]
-    fn a_text_is_read_whole_or_not_at_all() {
-        let board = Board::map(1).unwrap();
-        board.set_text(0, Text::User, &[b'u'; 100]);
-        board.set_text(0, Text::Peer, b"192.0.2.7");
-        assert_eq!(board.text(0, Text::User), [b'u'; 64]);
-        assert_eq!(board.text(0, Text::Peer), b"192.0.2.7");
-        board.text_words(0, Text::Peer)[0].fetch_or(1, Relaxed);
-        assert_eq!(board.text(0, Text::Peer), b"?", "its writer died halfway");
-    }
-
-    #[test]
-    fn a_number_out_of_the_page_leads_nowhere_dangerous() {
-        let board = Board::map(1).unwrap();
-        board.head(Head::High).store(u64::MAX, Relaxed);
-        assert_eq!(board.count(State::Free), 3);
-        let _ = (board.row(usize::MAX), board.live(Key(5000)));
-    }
-}
+mod tests;

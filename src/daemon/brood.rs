@@ -111,7 +111,7 @@ mod tests {
     }
     #[test]
     fn a_slot_that_is_called_free_but_is_not_is_given_to_nobody() {
-        let board = Board::map(2).unwrap();
+        let board = Board::map(2, &[]).unwrap();
         let mut brood = Brood::new(board.len()).unwrap();
         let (pid, serial) = (70, 0);
         let slot = brood.claim(&board).unwrap();

@@ -51,7 +51,7 @@ mod tests {
 
     #[test]
     fn replaced_files_are_reported_for_one_generation() {
-        let board = Board::map(1).unwrap();
+        let board = Board::map(1, &[]).unwrap();
         assert_eq!(reported(board, 0), None);
         report(board, 7, u32::MAX);
         assert_eq!(reported(board, 7), Some(u32::MAX));

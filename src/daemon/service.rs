@@ -17,6 +17,9 @@ pub(crate) struct Tables {
     pub(crate) kinds: &'static [Kind],
     /// Its counters, by the place in which [`Seat::count`] counts them.
     pub(crate) counters: &'static [&'static str],
+    /// How many words of shared memory it wants, for each purpose; see
+    /// [`Board::area`].
+    pub(crate) areas: &'static [usize],
 }
 
 /// What a process is; its name in ps.

@@ -1,11 +1,10 @@
 //! PRIVILEGED. From the command line to the life of a master.
 
+use nix::sys::signal::Signal;
 use std::io::{Read, Write};
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-
-use nix::sys::signal::Signal;
 
 use super::board::{Board, Head};
 use super::config::Config;
@@ -186,7 +185,7 @@ fn live<S: Service>(
     proc::ignore_signals(&[Signal::SIGXFSZ]).map_err(|why| format!("sigaction: {why}"))?;
     nix::sys::stat::umask(nix::sys::stat::Mode::from_bits_truncate(0o022));
     let sessionlimit = config.vars.number(SESSIONLIMIT) as usize;
-    let board = Board::map(sessionlimit)
+    let board = Board::map(sessionlimit, S::TABLES.areas)
         .map_err(|why| format!("no memory for {sessionlimit} slots: {why}"))?;
     board.publish(&config);
     log::share(Knobs {

@@ -224,6 +224,7 @@ mod tests {
         vars: &[],
         kinds: &[],
         counters: &[],
+        areas: &[],
     };
 
     impl Service for Counting {
@@ -256,7 +257,7 @@ mod tests {
     /// just leaving; then nobody else will be woken for it.
     #[test]
     fn who_leaves_serves_first_whoever_stands_at_the_door() {
-        let board = Board::map(4).unwrap();
+        let board = Board::map(4, &[]).unwrap();
         board.publish(&Config::new(&TABLES));
         let seat = Seat::take(board, board.claim().unwrap(), "test").unwrap();
         let at = "127.0.0.1:0".parse().unwrap();
@@ -281,7 +282,7 @@ mod tests {
 
     #[test]
     fn who_could_not_accept_is_idle_and_not_behind_a_deadline() {
-        let board = Board::map(1).unwrap();
+        let board = Board::map(1, &[]).unwrap();
         let seat = Seat::take(board, board.claim().unwrap(), "test").unwrap();
         // A socket on which accept(2) fails.
         let deaf: OwnedFd = UdpSocket::bind("127.0.0.1:0").unwrap().into();

@@ -176,7 +176,7 @@ mod tests {
         fn new(title: &str) -> Rig {
             let scratch = Scratch::new(title);
             fs::write(scratch.path().join(".popular-spool"), "").unwrap();
-            let board = Board::map(1).unwrap();
+            let board = Board::map(1, &[]).unwrap();
             Rig {
                 scratch,
                 server: Server {

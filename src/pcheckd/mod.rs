@@ -21,6 +21,7 @@ static TABLES: Tables = Tables {
     vars: vars::VARS,
     kinds: vars::KINDS,
     counters: vars::COUNTERS,
+    areas: &[],
 };
 
 /// pcheckd(8).
@@ -120,7 +121,7 @@ mod tests {
         let words = ["main".to_string(), "127.0.0.1:0".to_string()];
         let allow = ("allow".to_string(), "127.0.0.0/8".to_string());
         config.add(SERVERS, &words, &[allow]).unwrap();
-        let board = Board::map(1).unwrap();
+        let board = Board::map(1, &[]).unwrap();
         board.give_rows(&mut config, &|_| false).unwrap();
         board.publish(&config);
         let mut daemon = Pcheckd::before_drop(&config).unwrap();

@@ -1,8 +1,8 @@
 //! What an administrator can say to the proxy: variables, objects, and the
 //! names of the counters.
 
-use crate::base::paths;
 use crate::base::vars::vars;
+use crate::base::{paths, table};
 use crate::daemon::config::Kind;
 use crate::daemon::service::Tables;
 use crate::daemon::vars::COUNT;
@@ -14,7 +14,7 @@ static SOFT: &[&str] = &["empty", "smart", "tempfail"];
 static SOFT_OR_DEFAULT: &[&str] = &["default", "empty", "smart", "tempfail"];
 
 #[rustfmt::skip]
-mod table {
+mod values {
     use super::*;
     vars! { VARS from COUNT;
         AUTHTIMEOUT      "authtimeout"    Live  Time(1, 3600),  "2m",  "how long a login may take; so long may one call of a module";
@@ -47,12 +47,14 @@ mod table {
         }
     }
 }
-pub(crate) use table::*;
+pub(crate) use values::*;
 
-/// The table of the shared page in which is remembered which mailboxes are empty.
+/// The area of the shared page in which is remembered which mailboxes are empty.
 pub(crate) const LEARNED: usize = 0;
 /// The one in which is remembered when users were served.
 pub(crate) const DELAYS: usize = 1;
+/// The areas, in words. No page that nobody writes to takes memory.
+static AREAS: &[usize] = &[table::words(1 << 18), table::words(1 << 18)];
 
 /// Places in [`Tables::kinds`]. What others refer to comes first, so that
 /// `config` prints it first.
@@ -142,6 +144,7 @@ pub(crate) static TABLES: Tables = Tables {
     vars: VARS,
     kinds: KINDS,
     counters: COUNTERS,
+    areas: AREAS,
 };
 
 #[cfg(test)]

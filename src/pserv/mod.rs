@@ -8,19 +8,20 @@ mod vars;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
+use vars::{ALLOW, SERVERS, SPOOL};
 
 use crate::base::nets::{self, Net};
 use crate::daemon::config::Config;
 use crate::daemon::seat::Seat;
 use crate::daemon::service::{Origin, Service, Tables, Work};
 use crate::net::stream::Stream;
-use vars::{ALLOW, SERVERS, SPOOL};
 
 static TABLES: Tables = Tables {
     name: "pserv",
     vars: vars::VARS,
     kinds: vars::KINDS,
     counters: vars::COUNTERS,
+    areas: &[],
 };
 
 /// pserv(8).

@@ -22,6 +22,7 @@ static TABLES: Tables = Tables {
     vars: &[],
     kinds: KINDS,
     counters: &[],
+    areas: &[],
 };
 
 fn words(text: &str) -> Vec<String> {

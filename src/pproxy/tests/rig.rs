@@ -80,7 +80,7 @@ impl Rig {
             let list = host.parse().map(|at| vec![at]).unwrap_or_default();
             config.resolved.insert(host, list);
         }
-        let board = Board::map(2).unwrap();
+        let board = Board::map(2, TABLES.areas).unwrap();
         board.give_rows(&mut config, &|_| false).unwrap();
         let slot = board.claim().unwrap();
         let mut site = Site::new(&config);
