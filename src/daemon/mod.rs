@@ -14,6 +14,7 @@ mod orders;
 mod pidfile;
 mod policy;
 mod pool;
+mod reaper;
 mod replaced;
 pub(crate) mod seat;
 pub(crate) mod service;

@@ -1,6 +1,7 @@
 //! One generation: loads, gives up its rights, says "ready", then forks
 //! workers, reaps them, and kills those that are stuck.
 
+use nix::sys::signal::Signal;
 use std::io::{self, Read, Write};
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::UnixStream;
@@ -8,12 +9,10 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::{Relaxed, SeqCst};
 
-use nix::sys::signal::Signal;
-
-use super::board::{BEYOND, Board, Field, Head, State, Text};
+use super::board::{BEYOND, Board, Field, Head, State};
 use super::brood::{Brood, Child};
 use super::config::Config;
-use super::load;
+use super::load::{self};
 use super::policy::{Counts, Limits, advise};
 use super::seat::{SIGNALS, Seat};
 use super::service::{Role, Service};
@@ -24,7 +23,7 @@ use crate::base::clock::{Ms, NEVER, now};
 use crate::base::log;
 use crate::net::listen::Listener;
 use crate::net::ready::look;
-use crate::sys::proc::{Death, Fork, fork, ignore_signals, kill, leave, reap, unblock_signals};
+use crate::sys::proc::{Fork, fork, ignore_signals, kill, leave, unblock_signals};
 use crate::sys::{proc, title};
 
 /// How long a worker may be behind its own deadline, in milliseconds.
@@ -32,8 +31,8 @@ pub(super) const GRACE: Ms = 5000;
 /// Between the wish that all leave and their end.
 const PATIENCE: Ms = 3000;
 /// Pauses after a worker that died in its first session.
-const FIRST_PAUSE: Ms = 100;
-const LONGEST_PAUSE: Ms = 5000;
+pub(super) const FIRST_PAUSE: Ms = 100;
+pub(super) const LONGEST_PAUSE: Ms = 5000;
 /// The most forks between two looks at everything else.
 const BATCH: usize = 64;
 
@@ -55,22 +54,24 @@ pub(crate) struct Nest {
     pub(crate) generation: u64,
 }
 
-struct Pool<S> {
-    nest: Nest,
-    service: S,
+pub(super) struct Pool<S> {
+    pub(super) nest: Nest,
+    pub(super) service: S,
     /// A worker takes them over, with a pipe of its own.
     signals: Rc<Signals>,
     poked: OwnedFd,
     poke: OwnedFd,
     pid: i32,
-    children: Brood,
+    pub(super) children: Brood,
     /// No more forks; the pool ends when the last worker has left.
     ending: bool,
     /// When who is still here is killed.
-    kill_at: Ms,
+    pub(super) kill_at: Ms,
+    /// When it was last looked who is stuck.
+    pub(super) looked: Ms,
     /// No forks before.
-    not_before: Ms,
-    pause: Ms,
+    pub(super) not_before: Ms,
+    pub(super) pause: Ms,
 }
 
 /// The life of a pool; called in the child, signals still blocked.
@@ -128,6 +129,7 @@ fn live<S: Service>(mut nest: Nest) -> io::Result<i32> {
         children,
         ending: false,
         kill_at: NEVER,
+        looked: 0,
         not_before: 0,
         pause: FIRST_PAUSE,
     });
@@ -154,7 +156,10 @@ impl<S: Service> Pool<S> {
             if ready.contains(&2) {
                 self.orphaned();
             }
-            self.reap()?;
+            // With many children it takes the kernel long to find that none of them died.
+            if self.signals.take(Signal::SIGCHLD) || ready.is_empty() {
+                self.reap()?;
+            }
             self.obey();
             self.end_the_stuck();
             if self.ending && self.children.len() == 0 {
@@ -176,87 +181,13 @@ impl<S: Service> Pool<S> {
 
     fn obey(&mut self) {
         // INT goes to the workers, who get it themselves; LOOK is for the loop.
-        let _ = (
-            self.signals.take(Signal::SIGINT),
-            self.signals.take(LOOK),
-            self.signals.take(Signal::SIGCHLD),
-        );
+        let _ = (self.signals.take(Signal::SIGINT), self.signals.take(LOOK));
         if self.signals.take(Signal::SIGTERM) {
             self.ending = true;
             self.kill_at = now() + PATIENCE;
         }
         if self.nest.board.head(Head::Generation).load(Relaxed) != self.nest.generation {
             self.ending = true;
-        }
-    }
-
-    /// Buries the dead and frees their slots.
-    fn reap(&mut self) -> io::Result<()> {
-        while let Some((pid, death)) = reap()? {
-            let Some(child) = self.children.take(pid) else {
-                continue;
-            };
-            let board = self.nest.board;
-            debug!(Pool, "-", died = pid, slot = child.slot, why = death);
-            if board.field(child.slot, Field::Pid).load(Relaxed) != pid as u64 {
-                event!(SLOT_CORRUPT, "-", worker = pid, slot = child.slot);
-            }
-            let first = board.field(child.slot, Field::Serial).load(Relaxed)
-                <= child.serial.saturating_add(1);
-            if death.clean() {
-                self.pause = FIRST_PAUSE;
-            } else {
-                self.mourn(&child, death);
-                if first {
-                    self.not_before = now() + self.pause;
-                    self.pause = (self.pause * 2).min(LONGEST_PAUSE);
-                }
-            }
-            board.free(child.slot);
-        }
-        Ok(())
-    }
-
-    fn mourn(&self, child: &Child, death: Death) {
-        let board = self.nest.board;
-        board.head(Head::Deaths).fetch_add(1, Relaxed);
-        let text = |which| board.text(child.slot, which);
-        let (sid, user, doing) = (text(Text::Sid), text(Text::User), text(Text::Doing));
-        event!(
-            WORKER_DIED,
-            sid,
-            worker = child.pid,
-            why = death,
-            user = user,
-            doing = doing
-        );
-    }
-
-    /// Kills whoever is behind its deadline, and everybody when it is time.
-    fn end_the_stuck(&mut self) {
-        let (board, time) = (self.nest.board, now());
-        let too_late = self.kill_at != NEVER && time > self.kill_at;
-        for child in self.children.iter() {
-            let deadline = board.field(child.slot, Field::Deadline).load(Relaxed);
-            let stuck = deadline != NEVER && time > deadline.saturating_add(GRACE);
-            if stuck {
-                let text = |which| board.text(child.slot, which);
-                let (sid, user, doing) = (text(Text::Sid), text(Text::User), text(Text::Doing));
-                event!(
-                    WORKER_STUCK,
-                    sid,
-                    worker = child.pid,
-                    user = user,
-                    doing = doing,
-                    late_ms = time - deadline
-                );
-            }
-            if stuck || too_late {
-                let _ = kill(child.pid, Signal::SIGKILL);
-                board
-                    .field(child.slot, Field::Deadline)
-                    .store(time + GRACE, Relaxed);
-            }
         }
     }
 

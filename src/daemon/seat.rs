@@ -1,11 +1,11 @@
 //! A worker's place: its slot, its signals, the live values it looks at.
 
+use nix::sys::signal::Signal;
+use std::cell::Cell;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::rc::Rc;
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::Relaxed;
-
-use nix::sys::signal::Signal;
 
 use super::board::{Board, Field, Head, State, Text};
 use super::service::Role;
@@ -13,6 +13,7 @@ use super::signals::{LOOK, Signals};
 use super::vars::TRYTIMEOUT;
 use crate::base::clock::{Ms, NEVER, now};
 use crate::base::vars::Key;
+use crate::net::ready::Waiting;
 use crate::net::wait::{Stop, Watch};
 
 /// What pools and workers listen to.
@@ -25,7 +26,8 @@ pub(crate) struct Seat {
     program: &'static str,
     pid: i32,
     signals: Rc<Signals>,
-    ended: std::cell::Cell<bool>,
+    ended: Cell<bool>,
+    doors: Cell<Option<Waiting>>,
 }
 
 impl Seat {
@@ -59,6 +61,7 @@ impl Seat {
             pid,
             signals,
             ended: false.into(),
+            doors: Cell::new(None),
         };
         // The pool writes it, too, but may die before it does.
         seat.field(Field::Pid).store(pid as u64, Relaxed);
@@ -165,6 +168,18 @@ impl Seat {
         self.retitle();
     }
 
+    /// The standing wait at the doors, kept from one session to the next; `None`:
+    /// there was none, or the last session has lasted.
+    pub(super) fn take_doors(&self) -> Option<Waiting> {
+        self.doors.take()
+    }
+
+    /// Keeps it. The kernel passes by all who wait at a door, also those who are
+    /// busy, to find one to wake: so it is given up by sessions that last.
+    pub(super) fn keep_doors(&self, waiting: Waiting) {
+        self.doors.set(Some(waiting));
+    }
+
     /// Shall we leave as soon as we are idle?
     pub(crate) fn must_leave(&self, generation: u64) -> bool {
         self.ended.get()
@@ -174,6 +189,10 @@ impl Seat {
 }
 
 impl Watch for Seat {
+    fn lull(&self) {
+        drop(self.doors.take());
+    }
+
     fn wake_fd(&self) -> BorrowedFd<'_> {
         self.signals.as_fd()
     }

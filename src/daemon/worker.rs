@@ -48,13 +48,17 @@ impl<S: Service> Worker<'_, S> {
         let shared: Vec<BorrowedFd<'_>> = doors.iter().map(|d| d.listener.as_fd()).collect();
         let own = [seat.wake_fd(), death.as_fd()];
         let all: Vec<BorrowedFd<'_>> = shared.iter().chain(&own).copied().collect();
-        let Ok(waiting) = Waiting::new(&shared, &own) else {
-            return 1;
-        };
         while !self.finished() {
+            let standing = seat
+                .take_doors()
+                .map_or_else(|| Waiting::new(&shared, &own), Ok);
+            let Ok(waiting) = standing else {
+                return 1;
+            };
             let Ok(mut ready) = waiting.wait(&all, NAP) else {
                 return 1;
             };
+            seat.keep_doors(waiting);
             if ready.is_empty() {
                 ready = look(&all, 0).unwrap_or_default();
             }

@@ -65,11 +65,16 @@ pub(crate) trait Watch {
     fn woken(&self) -> Option<Stop>;
     /// A wait begins that will end by then.
     fn waiting(&self, until: Ms);
+    /// It has lasted for [`LULL`]: what is not needed while a session goes on can go.
+    fn lull(&self) {}
 }
 
 /// Gives the deadline of a wait; asked again after every wake-up, so that a
 /// changed live value holds at once.
 pub(crate) type Deadline<'a> = &'a dyn Fn() -> Ms;
+
+/// After so many milliseconds without anything a session is one that sits.
+const LULL: Ms = 500;
 
 /// The most sockets that one wait is for.
 const MOST: usize = 2;
@@ -87,6 +92,7 @@ pub(crate) fn wait_for<const N: usize>(
     deadline: Deadline<'_>,
 ) -> Result<[PollFlags; N], Broken> {
     const { assert!(N <= MOST) };
+    let mut sits = false;
     loop {
         let until = deadline();
         watch.waiting(until);
@@ -99,9 +105,17 @@ pub(crate) fn wait_for<const N: usize>(
             count += 1;
         }
         let fds = &mut fds[..count];
-        let timeout = PollTimeout::try_from(poll_timeout(until)).unwrap_or(PollTimeout::MAX);
+        let pause = match sits {
+            true => until,
+            false => until.min(now() + LULL),
+        };
+        let timeout = PollTimeout::try_from(poll_timeout(pause)).unwrap_or(PollTimeout::MAX);
         match poll(fds, timeout) {
             Ok(0) if until <= now() => return Err(Broken::Timeout),
+            Ok(0) if !sits => {
+                sits = true;
+                watch.lull();
+            }
             Ok(_) => {}
             Err(Errno::EINTR) => continue,
             Err(errno) => return Err(errno.into()),
@@ -162,4 +176,41 @@ impl Watch for Alone {
     }
 
     fn waiting(&self, _: Ms) {}
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::cell::Cell;
+
+    /// Counts how often a wait has lasted.
+    struct Patient(Alone, Cell<u32>);
+
+    impl Watch for Patient {
+        fn wake_fd(&self) -> BorrowedFd<'_> {
+            self.0.wake_fd()
+        }
+
+        fn woken(&self) -> Option<Stop> {
+            None
+        }
+
+        fn waiting(&self, _: Ms) {}
+
+        fn lull(&self) {
+            self.1.set(self.1.get() + 1);
+        }
+    }
+
+    #[test]
+    fn a_wait_tells_once_that_it_lasts_and_keeps_its_deadline() {
+        let patient = Patient(Alone::new().unwrap(), Cell::new(0));
+        for (length, lulls) in [(1, 0), (LULL * 5 / 2, 1)] {
+            let start = now();
+            let ended = wait_for([], &patient, &|| start + length);
+            assert!(matches!(ended, Err(Broken::Timeout)));
+            assert!(now() >= start + length);
+            assert_eq!(patient.1.get(), lulls);
+        }
+    }
 }

@@ -39,7 +39,7 @@ my $told = $mode eq 'load';
 
 while (%client) {
     $leaving ||= -e $file;
-    $poll->poll(0.05);
+    $poll->poll($told && $mode eq 'hold' ? 0.25 : 0.05);    # thousands may sit here
     for my $c (values %client) {
         my $events = $poll->events($c->{sock});
         if ($events) { step($c, $events) }
