@@ -85,6 +85,9 @@ events! {
     FALLBACK_FAILED   0x010e Adm "fallback_failed";
     PROXY_HEADER_BAD  0x0120 Adm "proxy_header_bad";
     LOGIN_DELAYED     0x0121 Inf "login_delayed";
+    // As in the suite of old, for all daemons
+    SESSION_STATE     0x0170 Adm "session_state";
+    LOAD_STATE        0x0172 Adm "load_state";
     // 0x0200 to 0x02ff: pserv and the maildrop
     SERVER_SESSION    0x0201 Inf "server_session";
     PEER_DENIED       0x0202 Adm "peer_denied";

@@ -64,6 +64,10 @@ pub(crate) enum Head {
     Replaced,
     /// What the keys of the tables begin with.
     Seed,
+    /// How near the limit of sessions is; see [`super::strain`].
+    SessionState,
+    /// How near the limit of load.
+    LoadState,
 }
 
 /// Numbers of a slot.

@@ -21,6 +21,7 @@ pub(crate) mod service;
 mod shutdown;
 pub(crate) mod signals;
 mod start;
+mod strain;
 mod trial;
 pub(crate) mod vars;
 mod words;

@@ -10,6 +10,8 @@ use super::list;
 use super::master::Master;
 use super::service::Service;
 use super::signals::LOOK;
+use super::strain::Strain;
+use super::vars::{LOADSTATE, SESSIONSTATE};
 use super::words::{self, Act};
 use crate::base::kv::Row;
 use crate::base::log::Area;
@@ -210,7 +212,13 @@ impl<S: Service> Master<S> {
     }
 
     fn show(&self, name: Option<&str>) -> Answer {
-        let vars = &self.config.vars;
+        let mut vars = self.config.vars.clone();
+        for (key, which) in [
+            (SESSIONSTATE, Head::SessionState),
+            (LOADSTATE, Head::LoadState),
+        ] {
+            vars.put(key, Strain::read(&self.board, which).name());
+        }
         let rows: Vec<_> = match name {
             None => vars.iter().collect(),
             Some(name) => vars.find(name).into_iter().collect(),

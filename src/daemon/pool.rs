@@ -63,6 +63,8 @@ pub(super) struct Pool<S> {
     poke: OwnedFd,
     pid: i32,
     pub(super) children: Brood,
+    /// When the load was last looked at.
+    pub(super) load_seen: Ms,
     /// No more forks; the pool ends when the last worker has left.
     ending: bool,
     /// When who is still here is killed.
@@ -127,6 +129,7 @@ fn live<S: Service>(mut nest: Nest) -> io::Result<i32> {
         poke,
         pid: proc::pid(),
         children,
+        load_seen: 0,
         ending: false,
         kill_at: NEVER,
         looked: 0,
@@ -196,6 +199,7 @@ impl<S: Service> Pool<S> {
         if self.ending {
             return Ok(if self.kill_at == NEVER { 1000 } else { 50 });
         }
+        self.watch_strain();
         let board = self.nest.board;
         let pause = self.not_before.saturating_sub(now());
         if pause > 0 {

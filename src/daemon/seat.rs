@@ -1,15 +1,17 @@
 //! A worker's place: its slot, its signals, the live values it looks at.
 
-use nix::sys::signal::Signal;
 use std::cell::Cell;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::rc::Rc;
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::Relaxed;
 
+use nix::sys::signal::Signal;
+
 use super::board::{Board, Field, Head, State, Text};
 use super::service::Role;
 use super::signals::{LOOK, Signals};
+use super::strain::Strain;
 use super::vars::TRYTIMEOUT;
 use crate::base::clock::{Ms, NEVER, now};
 use crate::base::vars::Key;
@@ -158,6 +160,11 @@ impl Seat {
         self.field(Field::Since).store(now(), Relaxed);
         self.board.set_state(self.slot, State::Busy);
         self.board.count(State::Busy)
+    }
+
+    /// Is the load of the host too high for more work?
+    pub(crate) fn is_overloaded(&self) -> bool {
+        Strain::read(&self.board, Head::LoadState) == Strain::Max
     }
 
     /// The session is over.

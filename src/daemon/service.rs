@@ -51,6 +51,14 @@ pub(crate) enum Work<'a> {
     },
 }
 
+/// Of what there is too much when a limit of the kit is reached, for clients.
+pub(crate) fn too_much(limit: &str) -> &'static str {
+    match limit {
+        "maxlocalload" => "load too high",
+        _ => "too many sessions",
+    }
+}
+
 /// Where work came from.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Origin {

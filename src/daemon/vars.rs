@@ -1,10 +1,11 @@
 //! The variables that every daemon has.
 
+use super::strain::Strain;
 use crate::base::events::Level;
 use crate::base::vars::vars;
 
 /// How many there are: a program's own begin behind them.
-pub(crate) const COUNT: usize = 19;
+pub(crate) const COUNT: usize = 22;
 
 #[rustfmt::skip]
 mod table {
@@ -15,10 +16,13 @@ mod table {
         RUNDIR           "rundir"            Read  Dir,              "",      "directory of pid file and control socket";
         VERSION          "version"           Read  Str,              "",      "version of the program";
         GENERATION       "generation"        Read  Int(0, 1 << 31),  "0",     "number of the current generation";
+        SESSIONSTATE     "sessionstate"      Read  Word(Strain::NAMES), "OK",  "how near the sessions are to maxsession";
+        LOADSTATE        "loadstate"         Read  Word(Strain::NAMES), "OK",  "how near the load is to maxlocalload";
         SESSIONLIMIT     "sessionlimit"      Read  Int(1, 100_000),  "4096",  "slots for sessions, given at start";
         USER             "user"              Fixed Id,               "popular", "who pool and workers become when started as root";
         GROUP            "group"             Fixed Str,              "",      "their group, if not that of the user";
         MAXSESSION       "maxsession"        Live  Int(1, 100_000),  "1000",  "sessions at a time, at most sessionlimit";
+        MAXLOCALLOAD     "maxlocalload"      Live  Decimal(0, 1_000_000), "0",     "load average from which on no session is begun; 0: none";
         MINSPARE         "minspare"          Live  Int(1, 10_000),   "5",     "idle workers that are kept ready";
         MAXSPARE         "maxspare"          Live  Int(1, 10_000),   "50",    "idle workers beyond which some leave";
         SESSIONSPERWORKER "sessionsperworker" Live Int(1, 1 << 31),  "10000", "sessions after which a worker is replaced";

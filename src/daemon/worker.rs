@@ -127,7 +127,9 @@ impl<S: Service> Worker<'_, S> {
     fn session(&mut self, stream: Stream, origin: Origin) {
         let seat = self.seat;
         let (sessions, limit) = (seat.begin(), seat.var(MAXSESSION) as usize);
-        if sessions > limit {
+        if seat.is_overloaded() {
+            self.service.refuse(stream, origin, "maxlocalload");
+        } else if sessions > limit {
             self.log_rarely(|| event!(SESSION_LIMIT, "-", maxsession = limit));
             self.service.refuse(stream, origin, "maxsession");
         } else {

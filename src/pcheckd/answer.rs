@@ -81,7 +81,7 @@ fn log_bad(server: &Server, bytes: &[u8], bad: Bad, peer: SocketAddr) {
 
 /// Looks into a mailbox, unless the load is too high for that.
 fn mail(spool: &Path, server: &Server, mailbox: &[u8], peer: SocketAddr, seat: &Seat) -> Answer {
-    if is_busy(seat.var(EMPTYLOAD), one_minute) {
+    if seat.is_overloaded() || is_busy(seat.var(EMPTYLOAD), one_minute) {
         seat.count(Count::Busy as usize, 1);
         return Answer::Mail(Mail::Busy);
     }
@@ -101,10 +101,10 @@ fn mail(spool: &Path, server: &Server, mailbox: &[u8], peer: SocketAddr, seat: &
     answer
 }
 
-/// Is the load at `limit` or above it? A limit of 0 is none, and a load that
+/// Is the load at `limit` hundredths or above it? A limit of 0 is none, and a load that
 /// is not known is below any.
 fn is_busy(limit: u64, load: fn() -> std::io::Result<f64>) -> bool {
-    limit > 0 && load().is_ok_and(|load| load >= limit as f64)
+    limit > 0 && load().is_ok_and(|load| load * 100.0 >= limit as f64)
 }
 
 fn log_failure(
@@ -160,7 +160,7 @@ fn rarely(server: &Server, trouble: Trouble, seat: &Seat) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::daemon::board::Board;
+    use crate::daemon::board::{Board, Head};
     use crate::sys::scratch::Scratch;
     use std::fs;
 
@@ -277,9 +277,22 @@ mod tests {
 
     #[test]
     fn a_load_at_the_limit_is_too_high() {
-        assert!(is_busy(3, || Ok(3.0)) && !is_busy(3, || Ok(2.99)));
+        assert!(is_busy(350, || Ok(3.5)) && !is_busy(350, || Ok(3.49)));
         assert!(!is_busy(0, || Ok(99.0)), "0 is no limit");
-        assert!(!is_busy(1, || Err(std::io::ErrorKind::Unsupported.into())));
+        assert!(!is_busy(
+            100,
+            || Err(std::io::ErrorKind::Unsupported.into())
+        ));
+    }
+
+    #[test]
+    fn no_mailbox_is_looked_at_while_the_load_of_the_host_is_too_high() {
+        let rig = Rig::new("answer-overload");
+        rig.board.head(Head::LoadState).store(1, Relaxed);
+        assert_eq!(rig.told("*Mjoe"), "+OK 0 no mails\n", "WARN is only a word");
+        rig.board.head(Head::LoadState).store(2, Relaxed);
+        assert_eq!(rig.told("*Mjoe"), "+OK 3 load too high\n");
+        assert_eq!(rig.count(Count::Busy), 1);
     }
 
     #[test]

@@ -18,7 +18,7 @@ use self::site::Site;
 use crate::auth::chain::Chain;
 use crate::daemon::config::Config;
 use crate::daemon::seat::Seat;
-use crate::daemon::service::{Origin, Service, Tables, Work};
+use crate::daemon::service::{Origin, Service, Tables, Work, too_much};
 use crate::net::stream::Stream;
 use crate::pop3::reply::{SYS_TEMP, err};
 
@@ -74,7 +74,7 @@ impl Service for Proxy {
         let mut line = Vec::new();
         err(
             &mut line,
-            format_args!("{SYS_TEMP} too many sessions ({limit}), try again later"),
+            format_args!("{SYS_TEMP} {} ({limit}), try again later", too_much(limit)),
         );
         stream.parting_words(&line, b"");
     }

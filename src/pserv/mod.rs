@@ -13,7 +13,7 @@ use vars::{ALLOW, SERVERS, SPOOL};
 use crate::base::nets::{self, Net};
 use crate::daemon::config::Config;
 use crate::daemon::seat::Seat;
-use crate::daemon::service::{Origin, Service, Tables, Work};
+use crate::daemon::service::{Origin, Service, Tables, Work, too_much};
 use crate::net::stream::Stream;
 
 static TABLES: Tables = Tables {
@@ -75,9 +75,7 @@ impl Service for Pserv {
     }
 
     fn refuse(&mut self, mut stream: Stream, _: Origin, limit: &str) {
-        stream.parting_words(
-            b"-ERR [SYS/TEMP] too many sessions, limit ",
-            format!("{limit}\r\n").as_bytes(),
-        );
+        let line = format!("-ERR [SYS/TEMP] {}, limit {limit}\r\n", too_much(limit));
+        stream.parting_words(line.as_bytes(), b"");
     }
 }
