@@ -85,6 +85,10 @@ pub(crate) enum Field {
     Kick,
     /// The owner shall leave when it is idle.
     Leave,
+    /// The serial of the session that may be asked to give way.
+    Fresh,
+    /// The serial of the session that is asked to.
+    GiveWay,
     Count,
 }
 

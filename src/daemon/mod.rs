@@ -16,6 +16,7 @@ mod policy;
 mod pool;
 mod reaper;
 mod replaced;
+mod room;
 pub(crate) mod seat;
 pub(crate) mod service;
 mod shutdown;

@@ -14,6 +14,7 @@ use super::brood::{Brood, Child};
 use super::config::Config;
 use super::load::{self};
 use super::policy::{Counts, Limits, advise};
+use super::room;
 use super::seat::{SIGNALS, Seat};
 use super::service::{Role, Service};
 use super::signals::{LOOK, POWER, Signals};
@@ -154,7 +155,11 @@ impl<S: Service> Pool<S> {
                 self.signals.drain();
             }
             if ready.contains(&1) {
-                let _ = nix::unistd::read(&self.poked, &mut [0; 16]);
+                let mut pokes = [0; 16];
+                let _ = nix::unistd::read(&self.poked, &mut pokes);
+                if pokes.contains(&room::ASKED) {
+                    self.wake_the_asked();
+                }
             }
             if ready.contains(&2) {
                 self.orphaned();

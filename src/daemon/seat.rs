@@ -162,6 +162,22 @@ impl Seat {
         self.board.count(State::Busy)
     }
 
+    /// The session that has begun gives way to a newcomer if all places are
+    /// taken, until it is [`Self::settled`].
+    pub(crate) fn may_give_way(&self) {
+        self.field(Field::Fresh).store(self.serial(), Relaxed);
+    }
+
+    /// It does not any more.
+    pub(crate) fn settled(&self) {
+        self.field(Field::Fresh).store(0, Relaxed);
+    }
+
+    /// Are there so many sessions that nobody should take his time?
+    pub(crate) fn is_strained(&self) -> bool {
+        Strain::read(&self.board, Head::SessionState) != Strain::Ok
+    }
+
     /// Is the load of the host too high for more work?
     pub(crate) fn is_overloaded(&self) -> bool {
         Strain::read(&self.board, Head::LoadState) == Strain::Max
@@ -212,8 +228,15 @@ impl Watch for Seat {
         if self.ended.get() {
             return Some(Stop::Shutdown);
         }
-        let kick = self.field(Field::Kick).load(Relaxed);
-        (kick != 0 && kick == self.serial()).then_some(Stop::Kicked)
+        let (field, serial) = (|f| self.field(f).load(Relaxed), self.serial());
+        match serial {
+            0 => None,
+            _ if field(Field::Kick) == serial => Some(Stop::Kicked),
+            _ if field(Field::GiveWay) == serial && field(Field::Fresh) == serial => {
+                Some(Stop::GaveWay)
+            }
+            _ => None,
+        }
     }
 
     fn waiting(&self, until: Ms) {

@@ -4,12 +4,14 @@
 
 use std::sync::atomic::Ordering::Relaxed;
 
-use super::board::{Board, Head, State};
+use super::board::{Board, Field, Head, State};
 use super::pool::Pool;
 use super::service::Service;
+use super::signals::LOOK;
 use super::vars::{MAXLOCALLOAD, MAXSESSION};
 use crate::base::clock::{Ms, now};
 use crate::sys::load::one_minute;
+use crate::sys::proc::kill;
 
 /// How often the load is looked at, in milliseconds.
 const PERIOD: Ms = 1000;
@@ -79,7 +81,7 @@ impl<S: Service> Pool<S> {
         let sessions = board.count(State::Busy) as u64;
         let limit = board.live(MAXSESSION).load(Relaxed);
         let moved = Strain::step(&board, Head::SessionState, sessions, limit);
-        let Some((_, after)) = moved else {
+        let Some((before, after)) = moved else {
             return;
         };
         event!(
@@ -89,7 +91,23 @@ impl<S: Service> Pool<S> {
             sessions = sessions,
             maxsession = limit
         );
+        if before == Strain::Ok {
+            self.hurry();
+        }
     }
+
+    /// Time limits have become shorter: those who wait look at them again.
+    fn hurry(&self) {
+        let board = self.nest.board;
+        let fresh = |slot| {
+            let field = |f| board.field(slot, f).load(Relaxed);
+            board.state(slot) == State::Busy && field(Field::Fresh) == field(Field::Serial)
+        };
+        for child in self.children.iter().filter(|child| fresh(child.slot)) {
+            let _ = kill(child.pid, LOOK);
+        }
+    }
+
     /// Looks at the load, if there is a limit or was one. What the system
     /// does not tell is no load.
     fn watch_load(&self) {

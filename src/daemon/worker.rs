@@ -12,6 +12,7 @@ use std::sync::atomic::Ordering::{AcqRel, Relaxed, SeqCst};
 use super::board::{Field, Head, State};
 use super::pool::Door;
 use super::replaced;
+use super::room;
 use super::seat::Seat;
 use super::service::{Origin, Service, Work};
 use super::vars::{MAXSESSION, MINSPARE, SESSIONSPERWORKER};
@@ -129,7 +130,7 @@ impl<S: Service> Worker<'_, S> {
         let (sessions, limit) = (seat.begin(), seat.var(MAXSESSION) as usize);
         if seat.is_overloaded() {
             self.service.refuse(stream, origin, "maxlocalload");
-        } else if sessions > limit {
+        } else if sessions > limit && !self.make_room() {
             self.log_rarely(|| event!(SESSION_LIMIT, "-", maxsession = limit));
             self.service.refuse(stream, origin, "maxsession");
         } else {
@@ -138,6 +139,14 @@ impl<S: Service> Worker<'_, S> {
             self.service.serve(Work::Stream(stream), origin, seat);
         }
         seat.end();
+    }
+
+    /// Lets the oldest session that has not logged in give way to this one.
+    fn make_room(&self) -> bool {
+        let wake = || {
+            let _ = nix::unistd::write(self.poke, &[room::ASKED]);
+        };
+        room::make(self.seat, self.generation, wake)
     }
 
     /// Tells the pool, once, if few are left who could take the next client.

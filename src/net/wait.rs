@@ -14,6 +14,8 @@ use crate::base::clock::{Ms, now, poll_timeout};
 pub(crate) enum Stop {
     /// By the control word `session kick`.
     Kicked,
+    /// All places were taken, and somebody else wanted one.
+    GaveWay,
     /// The suite goes down.
     Shutdown,
 }
@@ -29,12 +31,16 @@ pub(crate) enum Broken {
     Io(io::Error),
 }
 
+/// Why a session ended that gave way to another.
+pub(crate) const GAVE_WAY: &str = "gave_way";
+
 impl Broken {
     /// One word for the log: why a session ended.
     pub(crate) fn reason(&self) -> &'static str {
         match self {
             Broken::Timeout => "timeout",
             Broken::Stop(Stop::Kicked) => "kicked",
+            Broken::Stop(Stop::GaveWay) => GAVE_WAY,
             Broken::Stop(Stop::Shutdown) => "shutdown",
             Broken::Io(_) => "io_error",
         }

@@ -71,6 +71,7 @@ impl<'s> Session<'s> {
     fn taken_over(&mut self, backend: &Backend, user: Vec<u8>) {
         self.count(Count::LoginsOk, 1);
         self.count(Count::FallbackOk, 1);
+        self.seat.settled();
         event!(
             FALLBACK_OK,
             self.sid,

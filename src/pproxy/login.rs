@@ -198,6 +198,7 @@ impl<'s> Session<'s> {
     /// A verified user gets a maildrop, or hears why not.
     #[inline(never)] // what it needs of the stack is not needed below the modules
     fn admit(&mut self, user: Vec<u8>, password: &[u8], account: &Account) -> Next {
+        self.seat.settled();
         let shown = [&user, b"@".as_slice(), self.vserv.namespace.as_bytes()].concat();
         self.seat
             .board()

@@ -26,6 +26,7 @@ impl Session<'_> {
         if holds(&self.vserv.balancers, self.peer.ip()) {
             self.hear_balancer()?;
         }
+        self.seat.may_give_way();
         let (board, slot) = (self.seat.board(), self.seat.slot());
         board.set_text(slot, Text::Sid, self.sid.as_bytes());
         board.set_text(slot, Text::Peer, self.peer.ip().to_string().as_bytes());

@@ -12,16 +12,20 @@ use crate::base::id;
 use crate::daemon::seat::Seat;
 use crate::daemon::vars::{IDLETIMEOUT, WRITETIMEOUT};
 use crate::net::stream::Stream;
-use crate::net::wait::Broken;
-use crate::pop3::command::{Args::*, Command, Next, Refusal, States, parse};
+use crate::net::wait::{Broken, GAVE_WAY};
+use crate::pop3::command::Args::*;
+use crate::pop3::command::{Command, Next, Refusal, States, parse};
 use crate::pop3::greet::capabilities;
-use crate::pop3::reply::{err, ok};
+use crate::pop3::reply::{SYS_TEMP, err, ok};
 use crate::pop3::wire::{COMMAND, Input, Wire};
 use crate::sys::secret::Secret;
 
 /// Bad commands after which a client is hung up on.
 const MISTAKES: u32 = 20;
 
+/// When many sessions are open a login may take a tenth of the time, but so
+/// many milliseconds in any case.
+const HURRIED: Ms = 10_000;
 /// Where the conversation stands, with what belongs to that.
 pub(super) enum Phase {
     /// AUTHORIZATION; `user` is what USER said, until PASS uses it up.
@@ -141,7 +145,19 @@ impl<'s> Session<'s> {
             Ok(()) => self.converse().unwrap_or_else(|broken| broken.reason()),
             Err(end) => end,
         };
+        if end == GAVE_WAY {
+            self.give_way();
+        }
         self.close(end);
+    }
+
+    /// Somebody else needs the place, and nobody has logged in here.
+    fn give_way(&mut self) {
+        self.count(Count::GaveWay, 1);
+        let mut line = Vec::new();
+        let text = "too many sessions, and you have not logged in (maxsession)";
+        err(&mut line, format_args!("{SYS_TEMP} {text}"));
+        self.wire.stream.parting_words(&line, b"");
     }
 
     /// Hears and obeys until there is a reason to stop; returns the reason.
@@ -202,7 +218,10 @@ impl<'s> Session<'s> {
     fn login_limit(&self) -> impl Fn() -> Option<Ms> + use<'s> {
         let auth = !matches!(self.phase, Phase::Empty);
         let (seat, began) = (self.seat, self.began);
-        move || auth.then(|| began + seat.var(AUTHTIMEOUT) * 1000)
+        move || {
+            let whole = seat.var(AUTHTIMEOUT) * 1000;
+            auth.then(|| began + patience(whole, seat.is_strained()))
+        }
     }
 
     /// Says what waits to be said.
@@ -292,10 +311,26 @@ impl<'s> Session<'s> {
     }
 }
 
+/// How long a login may take, of the `whole` time that there is for it.
+fn patience(whole: Ms, strained: bool) -> Ms {
+    match strained {
+        true => (whole / 10).max(HURRIED).min(whole),
+        false => whole,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::pproxy::vars::COUNTERS;
+
+    #[test]
+    fn under_stress_a_login_may_take_a_tenth_of_the_time_but_ten_seconds() {
+        assert_eq!(patience(120_000, false), 120_000);
+        assert_eq!(patience(120_000, true), 12_000);
+        assert_eq!(patience(60_000, true), 10_000);
+        assert_eq!(patience(5_000, true), 5_000);
+    }
 
     #[test]
     fn every_command_has_a_counter_in_its_place() {

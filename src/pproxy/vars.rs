@@ -132,6 +132,7 @@ counters! {
     FallbackOk     "fallback_ok";
     FallbackRefused "fallback_refused";
     FallbackFailed "fallback_failed";
+    GaveWay        "gave_way";
     BadCommands    "bad_commands";
     OctetsIn       "octets_in";
     OctetsOut      "octets_out";
