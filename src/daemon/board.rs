@@ -6,7 +6,7 @@
 //! number unchecked.
 
 use std::io;
-use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
+use std::sync::atomic::Ordering::{Acquire, Relaxed, Release, SeqCst};
 use std::sync::atomic::{AtomicU8, AtomicU64};
 
 use super::config::{Config, NO_ROW};
@@ -108,6 +108,8 @@ pub(crate) const COUNTERS: usize = 64;
 pub(crate) const CELLS: usize = 32;
 /// Of these, the last ones belong to the workers.
 pub(crate) const OWN_CELLS: usize = 8;
+/// Kinds of marks; a program says what each of them is for.
+pub(crate) const MARKS: usize = 8;
 /// Objects at a time, in all generations together.
 const ROWS: usize = 16384;
 
@@ -128,6 +130,8 @@ pub(crate) struct Board {
     slots: &'static [AtomicU64],
     /// Densely packed, since every session counts them.
     states: &'static [AtomicU8],
+    /// One dense row of all slots after the other, see [`Board::marked`].
+    marks: &'static [AtomicU64],
     areas: &'static [&'static [AtomicU64]],
 }
 
@@ -147,6 +151,7 @@ impl Board {
             rows: Shared::map(ROWS * CELLS)?.get(),
             slots: Shared::map(count * SLOT)?.get(),
             states: Shared::map(count)?.get(),
+            marks: Shared::map(count * MARKS)?.get(),
             areas: areas?.leak(),
         };
         board.head(Head::Seed).store(table::seed(), Relaxed);
@@ -254,6 +259,27 @@ impl Board {
         Some(place)
     }
 
+    fn mark(&self, kind: usize, slot: usize) -> &'static AtomicU64 {
+        &self.marks[(kind % MARKS) * self.len() + slot]
+    }
+
+    /// Marks a slot with a key; 0 takes the mark away. Marks are what limits
+    /// are counted by: whoever dies leaves none behind.
+    pub(crate) fn set_mark(&self, kind: usize, slot: usize, key: u64) {
+        self.mark(kind, slot).store(key, SeqCst);
+    }
+
+    /// How many slots bear this key, which is not 0. One pass over a dense
+    /// row, so that it may be asked for every session.
+    pub(crate) fn marked(&self, kind: usize, key: u64) -> usize {
+        let row = &self.marks[(kind % MARKS) * self.len()..][..self.used()];
+        row.iter().filter(|mark| mark.load(Relaxed) == key).count()
+    }
+
+    pub(crate) fn clear_marks(&self, slot: usize) {
+        (0..MARKS).for_each(|kind| self.set_mark(kind, slot, 0));
+    }
+
     /// Gives a slot back; its counters stay, since they are sums for ever.
     pub(crate) fn free(&self, slot: usize) {
         for field in [
@@ -266,6 +292,7 @@ impl Board {
             self.field(slot, field).store(0, Relaxed);
         }
         self.clear_texts(slot);
+        self.clear_marks(slot);
         self.set_state(slot, State::Free);
     }
 

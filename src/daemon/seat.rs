@@ -106,6 +106,23 @@ impl Seat {
         self.board.add(self.slot, counter, by);
     }
 
+    /// Marks this session with a key of `kind`, unless it would be one more
+    /// than `limit`; then it bears no such mark. Of two who come at once for
+    /// the last place both may be turned away, but never are too many let in.
+    pub(crate) fn mark(&self, kind: usize, key: u64, limit: u64) -> bool {
+        self.board.set_mark(kind, self.slot, key);
+        let fits = self.board.marked(kind, key) as u64 <= limit;
+        if !fits {
+            self.unmark(kind);
+        }
+        fits
+    }
+
+    /// Takes a mark of this session away.
+    pub(crate) fn unmark(&self, kind: usize) {
+        self.board.set_mark(kind, self.slot, 0);
+    }
+
     /// Own process number.
     pub(crate) fn pid(&self) -> i32 {
         self.pid
@@ -187,6 +204,7 @@ impl Seat {
     pub(crate) fn end(&self) {
         self.field(Field::Deadline).store(NEVER, Relaxed);
         self.board.clear_texts(self.slot);
+        self.board.clear_marks(self.slot);
         self.board.set_state(self.slot, State::Idle);
         self.retitle();
     }

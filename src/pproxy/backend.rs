@@ -96,6 +96,9 @@ impl Session<'_> {
 
     /// Opens the maildrop.
     fn open(&self, backend: &Backend, way: Way<'_>) -> Reach {
+        if let Err(reached) = self.count_at(backend) {
+            return Reach::Refused(reached.to_string());
+        }
         let Opened { stream, entry, at } = match self.enter(backend, way) {
             Ok(opened) => opened,
             Err(Failure {
@@ -116,8 +119,18 @@ impl Session<'_> {
         }
     }
 
-    /// Connects, and hears whether the backend lets us in.
+    /// Hears whether the backend lets us in. If it does not the session is no
+    /// longer counted there.
     pub(super) fn enter(&self, backend: &Backend, way: Way<'_>) -> Result<Opened, Failure> {
+        let entered = self.enter_now(backend, way);
+        let open = matches!(&entered, Ok(opened) if matches!(opened.entry, Entry::Open(_)));
+        if !open {
+            self.uncount_at_backend();
+        }
+        entered
+    }
+    /// Connects, and hears whether the backend lets us in.
+    fn enter_now(&self, backend: &Backend, way: Way<'_>) -> Result<Opened, Failure> {
         let (seat, began) = (self.seat, now());
         let deadline = || began + seat.var(CONNECTTIMEOUT) * 1000;
         let (mut stream, at) = self.dial(backend, &deadline)?;

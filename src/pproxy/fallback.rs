@@ -43,12 +43,20 @@ impl<'s> Session<'s> {
         if let Some(why) = backend.closed(self.seat) {
             return self.cannot_ask(backend, &user, why);
         }
+        if let Err(reached) = self.count_at(backend) {
+            err(&mut self.wire.out, reached);
+            return Next::Stay;
+        }
         match self.enter(backend, backend.way(login)) {
             Ok(Opened {
                 stream,
                 entry: Entry::Open(text),
                 ..
             }) => {
+                if self.is_one_too_many(&user) {
+                    self.uncount_at_backend();
+                    return self.try_again();
+                }
                 self.taken_over(backend, user);
                 self.hand_over(stream, &text)
             }

@@ -5,7 +5,8 @@ use std::net::SocketAddr;
 
 use super::backend::Reach;
 use super::session::{Mode, Phase, Session};
-use super::site::{Backend, Soft, soft};
+use super::site::Backend;
+use super::soft::{Soft, soft};
 use super::vars::{AUTHTIMEOUT, Count};
 use crate::auth::chain::Chain;
 use crate::auth::request::{Account, Outcome, Request};
@@ -167,7 +168,7 @@ impl<'s> Session<'s> {
     }
 
     /// Nobody may try for ever.
-    fn try_again(&mut self) -> Next {
+    pub(super) fn try_again(&mut self) -> Next {
         self.refused += 1;
         match self.refused < LOGINS {
             true => Next::Stay,
@@ -206,7 +207,8 @@ impl<'s> Session<'s> {
         self.backend = Some(account.backend.clone());
         let backend = self.site.backend(&account.backend);
         self.mailbox = Some(self.mailbox_key(account, backend, &user));
-        if self.comes_too_early(&user, account) {
+        let many = !account.master && self.is_one_too_many(&user);
+        if many || self.comes_too_early(&user, account) {
             return self.try_again();
         }
         let reach = self.reach(account, &user, password);

@@ -4,6 +4,7 @@
 use std::io::ErrorKind;
 use std::net::SocketAddr;
 
+use super::limits::Reached;
 use super::session::Session;
 use super::vars::AUTHTIMEOUT;
 use crate::base::clock::now;
@@ -12,6 +13,7 @@ use crate::daemon::board::Text;
 use crate::net::listen::canonical;
 use crate::net::proxy::{Header, read};
 use crate::net::wait::Broken;
+use crate::pop3::reply::err;
 
 /// Milliseconds within which a balancer must have sent its header; it does
 /// so before anything else, and unasked.
@@ -26,6 +28,9 @@ impl Session<'_> {
         if holds(&self.vserv.balancers, self.peer.ip()) {
             self.hear_balancer()?;
         }
+        if let Err(reached) = self.come_in() {
+            return Err(self.turn_away(reached));
+        }
         self.seat.may_give_way();
         let (board, slot) = (self.seat.board(), self.seat.slot());
         board.set_text(slot, Text::Sid, self.sid.as_bytes());
@@ -35,6 +40,13 @@ impl Session<'_> {
         Ok(())
     }
 
+    /// Says why there is no room, if that goes without waiting.
+    fn turn_away(&mut self, reached: Reached) -> &'static str {
+        let mut line = Vec::new();
+        err(&mut line, reached);
+        self.wire.stream.parting_words(&line, b"");
+        reached.0.name()
+    }
     fn hear_balancer(&mut self) -> Result<(), &'static str> {
         let (seat, since) = (self.seat, now());
         let until = || since + PATIENCE.min(seat.var(AUTHTIMEOUT) * 1000);

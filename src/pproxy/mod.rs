@@ -4,6 +4,7 @@ mod backend;
 mod delay;
 mod empty;
 mod fallback;
+mod limits;
 mod login;
 mod mail;
 mod meet;
@@ -11,6 +12,7 @@ mod memory;
 mod sasl;
 mod session;
 mod site;
+mod soft;
 mod vars;
 
 use self::session::Session;

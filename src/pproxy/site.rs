@@ -8,7 +8,6 @@ use std::path::PathBuf;
 use super::vars::{self, BACKEND, ENABLED, PDM, VSERV};
 use crate::auth::chain::Spec;
 use crate::base::nets::{self, Net};
-use crate::base::vars::Key;
 use crate::check::silence::Silence;
 use crate::daemon::config::{Config, Object};
 use crate::daemon::seat::Seat;
@@ -30,7 +29,7 @@ pub(crate) struct Vserv {
     pub(crate) greeting: Vec<u8>,
     /// Who must say for whom they come.
     pub(crate) balancers: Vec<Net>,
-    row: usize,
+    pub(crate) row: usize,
 }
 
 /// Who is asked about users whom no module lets in.
@@ -75,35 +74,7 @@ pub(crate) struct Backend {
     pub(crate) addresses: Vec<SocketAddr>,
     /// Where its pcheckd may be.
     pub(crate) check_addresses: Vec<SocketAddr>,
-    row: usize,
-}
-
-/// What a verified user is told when the mailbox cannot be reached.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Soft {
-    Empty,
-    /// Empty, if that is the last that was learned of it; else as below.
-    Smart,
-    Tempfail,
-}
-
-impl Soft {
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            Soft::Empty => "empty",
-            Soft::Smart => "smart",
-            Soft::Tempfail => "tempfail",
-        }
-    }
-
-    /// From a place in the words of `softfail`.
-    fn from(place: u64) -> Soft {
-        match place {
-            0 => Soft::Empty,
-            1 => Soft::Smart,
-            _ => Soft::Tempfail,
-        }
-    }
+    pub(crate) row: usize,
 }
 
 /// All of it.
@@ -113,6 +84,8 @@ pub(crate) struct Site {
     /// Place in `backends` by id.
     places: HashMap<String, usize>,
     pub(crate) sidprefix: String,
+    /// Whose clients are neither limited nor punished.
+    pub(crate) trusted: Vec<Net>,
     pub(crate) moduledir: PathBuf,
     pub(crate) modules: Vec<Spec>,
 }
@@ -163,6 +136,7 @@ impl Site {
             backends,
             places,
             sidprefix: config.vars.text(vars::SIDPREFIX).into(),
+            trusted: nets::parse_list(config.vars.text(vars::TRUSTED)),
             moduledir: config.vars.text(vars::MODULEDIR).into(),
             modules: config.objects(PDM).iter().map(spec).collect(),
         }
@@ -258,20 +232,5 @@ impl Backend {
             count: seat.object_cell(self.row, 0),
             until: seat.object_cell(self.row, 1),
         }
-    }
-}
-
-/// What holds for a soft failure: the word of the backend, else that of the
-/// virtual server, else the variable.
-pub(crate) fn soft(seat: &Seat, vserv: &Vserv, backend: Option<&Backend>) -> Soft {
-    let word = |row, key: Key| seat.object_var(row, key);
-    let own = backend.map_or(0, |b| word(b.row, vars::backend::SOFTFAIL));
-    let place = match own {
-        0 => word(vserv.row, vars::vserv::SOFTFAIL),
-        own => own,
-    };
-    match place {
-        0 => Soft::from(seat.var(vars::SOFTFAIL)),
-        place => Soft::from(place - 1),
     }
 }

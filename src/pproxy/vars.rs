@@ -3,6 +3,7 @@
 
 use crate::base::vars::vars;
 use crate::base::{paths, table};
+use crate::daemon::board;
 use crate::daemon::config::Kind;
 use crate::daemon::service::Tables;
 use crate::daemon::vars::COUNT;
@@ -24,6 +25,10 @@ mod values {
         GREETING         "greeting"       Fixed Str,            "POP3 server ready", "what clients are greeted with";
         SOFTFAIL         "softfail"       Live  Word(SOFT),     "empty", "what a verified user is told when the mailbox cannot be reached";
         LOGINDELAY       "logindelay"     Live  Time(0, 86400), "0s",  "how long a user who was served has to stay away (RFC 2449); 0: not at all";
+        MAXPERIP         "maxperip"       Live  Int(0, 100_000), "50",  "sessions of one address, IPv6 by /64; 0: no limit";
+        MAXPERNET        "maxpernet"      Live  Int(0, 100_000), "0",   "sessions of one network, IPv4 by /24, IPv6 by /48; 0: no limit";
+        MAXPERUSER       "maxperuser"     Live  Int(0, 100_000), "0",   "sessions of one user; 0: no limit";
+        TRUSTED          "trusted"        Fixed Nets,           "127.0.0.0/8,::1/128", "networks whose clients are neither limited nor punished";
         MODULEDIR        "moduledir"      Fixed Dir,            paths::MODULEDIR, "where modules are";
     }
     pub(crate) mod backend {
@@ -33,6 +38,7 @@ mod values {
             LOGIN    "login"    Fixed Word(&["userpass", "plain"]), "userpass", "how to log in where POP3 is spoken";
             CHECK    "check"    Fixed Host,                     "",        "where its pcheckd is; port 50110 of the same host if not given";
             SOFTFAIL "softfail" Live  Word(SOFT_OR_DEFAULT),    "default", "as the variable; default leaves it to the virtual server";
+            MAXSESSION "maxsession" Live Int(0, 100_000),       "0",       "sessions there at a time; 0: no limit";
         }
     }
     pub(crate) mod vserv {
@@ -43,6 +49,7 @@ mod values {
             FALLBACK  "fallback"  Fixed Str,                   "",        "the POP3 backend that is asked about users whom no module lets in";
             FALLBACKFOR "fallbackfor" Fixed Word(&["unknown", "all"]), "unknown", "about users whom no module knows, or also after a wrong password";
             SOFTFAIL  "softfail"  Live  Word(SOFT_OR_DEFAULT), "default", "as the variable, to which default leaves it";
+            MAXSESSION "maxsession" Live Int(0, 100_000),      "0",       "sessions at a time; 0: no limit";
             PROXYPROTOCOL "proxyprotocol" Fixed Nets,          "",        "networks of balancers, which must name each client with the PROXY protocol";
         }
     }
@@ -53,8 +60,16 @@ pub(crate) use values::*;
 pub(crate) const LEARNED: usize = 0;
 /// The one in which is remembered when users were served.
 pub(crate) const DELAYS: usize = 1;
+/// The one in which is remembered when limits were logged.
+pub(crate) const LIMITS_LOGGED: usize = 2;
 /// The areas, in words. No page that nobody writes to takes memory.
-static AREAS: &[usize] = &[table::words(1 << 18), table::words(1 << 18)];
+static AREAS: &[usize] = &[table::words(1 << 18), table::words(1 << 18), board::MARKS];
+/// Kinds of marks: what sessions are counted by.
+pub(crate) const MARK_IP: usize = 0;
+pub(crate) const MARK_NET: usize = 1;
+pub(crate) const MARK_USER: usize = 2;
+pub(crate) const MARK_VSERV: usize = 3;
+pub(crate) const MARK_BACKEND: usize = 4;
 
 /// Places in [`Tables::kinds`]. What others refer to comes first, so that
 /// `config` prints it first.
@@ -132,6 +147,11 @@ counters! {
     FallbackOk     "fallback_ok";
     FallbackRefused "fallback_refused";
     FallbackFailed "fallback_failed";
+    LimitAddress   "limit_maxperip";
+    LimitNetwork   "limit_maxpernet";
+    LimitUser      "limit_maxperuser";
+    LimitVserv     "limit_vserv";
+    LimitBackend   "limit_backend";
     GaveWay        "gave_way";
     BadCommands    "bad_commands";
     OctetsIn       "octets_in";
@@ -151,7 +171,6 @@ pub(crate) static TABLES: Tables = Tables {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::daemon::board;
 
     #[test]
     fn every_default_is_right() {

@@ -1,7 +1,9 @@
 #!/usr/bin/perl
 # talk.pl [-s] [-u] [-w SECONDS] PORT|HOST:PORT|/SOCKET ITEM ...
+# talk.pl [-s] [-u] [-b ADDRESS] [-w SECONDS] PORT|HOST:PORT|/SOCKET ITEM ...
 # Holds one dialogue and prints what the server said, one line a line, bytes outside ASCII as
-# \xHH. -s: we speak first, there is no greeting. -u: datagrams. Every wait has a deadline.
+# \xHH. -s: we speak first, there is no greeting. -u: datagrams. -b: from this address of ours.
+# Every wait has a deadline.
 #
 #   TEXT            send TEXT and CRLF, read the reply, to the lone dot where the command has one
 #   :send TEXT      send just these bytes; \r \n \t \0 \xHH and \\ are understood
@@ -32,11 +34,16 @@ use Time::HiRes qw(sleep time);
 $| = 1;
 my ($first, $udp, $wait) = (0, 0, $ENV{WAIT} || 15);
 while (@ARGV && $ARGV[0] =~ /^-([suw])$/) {
+my ($first, $udp, $wait, $from) = (0, 0, $ENV{WAIT} || 15, undef);
     shift @ARGV;
-    $1 eq 's' ? $first = 1 : $1 eq 'u' ? $udp = 1 : ($wait = shift @ARGV);
+    if    ($1 eq 's') { $first = 1 }
+    elsif ($1 eq 'u') { $udp   = 1 }
+    elsif ($1 eq 'b') { $from  = shift @ARGV }
+    else              { $wait  = shift @ARGV }
 }
 my $to = shift @ARGV or die "usage: talk.pl [-s] [-u] [-w SECONDS] PORT ITEM ...\n";
 my ($buffer, $save, $closed) = ('', undef, 0);
+my $to = shift @ARGV or die "usage: talk.pl [-s] [-u] [-b ADDRESS] [-w SECONDS] PORT ITEM ...\n";
 my $sock = dial();
 
 sub dial {
@@ -44,6 +51,7 @@ sub dial {
     my ($host, $port) = $to =~ /^(.*):(\d+)$/ ? ($1, $2) : ('127.0.0.1', $to);
     my $s = IO::Socket::INET->new(
         PeerHost => $host, PeerPort => $port, Proto => $udp ? 'udp' : 'tcp', Timeout => $wait
+        $from ? (LocalAddr => $from) : ()
     ) or leave("[no connection: $!]");
     setsockopt $s, IPPROTO_TCP, TCP_NODELAY, 1 unless $udp;
     return $s;

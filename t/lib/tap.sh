@@ -17,7 +17,7 @@
 #   deliver MAILBOX                pdeliver, standard input being the message
 #   daemon [-n NAME] PROGRAM ...   runs PROGRAM, its output in $T/NAME.log (NAME: PROGRAM's)
 #   ready N[/udp]                  waits until somebody listens on port N
-#   talk [-n NAME] N ITEM ...      a dialogue with port N (see talk.pl), kept as $T/talk.log
+#   talk [-n NAME] [-b ADDRESS] N ITEM ...   a dialogue with port N (see talk.pl), kept as $T/talk.log
 #   xpop MAILBOX ITEM ...          the same with port 2, behind an XPOP preamble
 #   ctl PROGRAM WORD ...           pctl to our PROGRAM; the answer also stands in $T/ctl.log
 #   asuser COMMAND ...             runs COMMAND as the user the daemons run as
@@ -195,7 +195,11 @@ talk() {
     [ "$1" != -n ] || { _log=$2; shift 2; }
     _opts=
     while :; do
-        case $1 in -s | -u) _opts="$_opts $1"; shift ;; *) break ;; esac
+        case $1 in
+        -s | -u) _opts="$_opts $1"; shift ;;
+        -b) _opts="$_opts -b $2"; shift 2 ;;
+        *) break ;;
+        esac
     done
     case $1 in /*) _to=$1 ;; *) _to=$(port "$1") ;; esac
     shift

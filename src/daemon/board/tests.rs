@@ -45,6 +45,19 @@ fn a_number_out_of_the_page_leads_nowhere_dangerous() {
     assert_eq!(board.count(State::Free), 3);
     let _ = (board.row(usize::MAX), board.live(Key(5000)));
 }
+
+#[test]
+fn marks_are_counted_by_key_and_go_with_their_slot() {
+    let board = Board::map(3, &[]).unwrap();
+    for (slot, key) in [(0, 7), (1, 8), (2, 7)] {
+        assert_eq!(board.claim(), Some(slot));
+        board.set_mark(1, slot, key);
+    }
+    assert_eq!((board.marked(1, 7), board.marked(0, 7)), (2, 0));
+    board.free(2);
+    assert_eq!((board.marked(1, 7), board.marked(1, 8)), (1, 1));
+}
+
 #[test]
 fn an_area_that_a_program_does_not_have_is_empty() {
     let board = Board::map(1, &[16]).unwrap();
