@@ -13,6 +13,7 @@ mod base;
 mod auth;
 mod check;
 mod daemon;
+mod limit;
 mod maildir;
 mod net;
 mod pop3;

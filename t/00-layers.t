@@ -13,16 +13,17 @@ pop3: net base sys
 auth: net base sys
 maildir: net base sys
 check: net base sys
-pproxy: daemon pop3 auth maildir check net base sys
-pserv: daemon pop3 auth maildir check net base sys
-pcheckd: daemon pop3 auth maildir check net base sys
-pctl: daemon pop3 auth maildir check net base sys
-pstatus: daemon pop3 auth maildir check net base sys
-pcheck: daemon pop3 auth maildir check net base sys
-pdeliver: daemon pop3 auth maildir check net base sys
-pclean: daemon pop3 auth maildir check net base sys
-ptestpdm: daemon pop3 auth maildir check net base sys
-pbench: daemon pop3 auth maildir check net base sys
+limit: net base sys
+pproxy: daemon pop3 auth maildir check limit net base sys
+pserv: daemon pop3 auth maildir check limit net base sys
+pcheckd: daemon pop3 auth maildir check limit net base sys
+pctl: daemon pop3 auth maildir check limit net base sys
+pstatus: daemon pop3 auth maildir check limit net base sys
+pcheck: daemon pop3 auth maildir check limit net base sys
+pdeliver: daemon pop3 auth maildir check limit net base sys
+pclean: daemon pop3 auth maildir check limit net base sys
+ptestpdm: daemon pop3 auth maildir check limit net base sys
+pbench: daemon pop3 auth maildir check limit net base sys
 EOC
 
 # foreign crate: the rooms, or files, that may name it

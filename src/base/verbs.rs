@@ -35,11 +35,16 @@ static HOLES: &[Hole] = &[
     ("ID",        is_id,           "letters, digits, _ - . (at most 64)"),
     ("ADDR:PORT", is_addr_port,    "an address and port like 192.0.2.1:110 or [2001:db8::1]:110"),
     ("HOST:PORT", is_host_port,    "a host and port like pop.example.org:110"),
+    ("ADDRESS|all", is_address_or_all, "an address like 192.0.2.1 or 2001:db8::1, or all"),
     ("on|off",    is_on_off,       "on or off"),
 ];
 
 fn is_addr_port(text: &str) -> bool {
     text.parse::<std::net::SocketAddr>().is_ok()
+}
+
+fn is_address_or_all(text: &str) -> bool {
+    text == "all" || text.parse::<std::net::IpAddr>().is_ok()
 }
 
 fn is_on_off(text: &str) -> bool {

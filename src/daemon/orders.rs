@@ -8,7 +8,7 @@ use super::control::{Answer, Batch};
 use super::generation::Cause;
 use super::list;
 use super::master::Master;
-use super::service::Service;
+use super::service::{Said, Service};
 use super::signals::LOOK;
 use super::strain::Strain;
 use super::vars::{LOADSTATE, SESSIONSTATE};
@@ -55,7 +55,7 @@ impl<S: Service> Master<S> {
                 words.join(" ")
             ));
         }
-        if act.changes() || matches!(act, Act::Commit | Act::Shutdown | Act::SessionKick) {
+        if act.changes() || matches!(act, Act::Commit) || act.at_once() {
             event!(CONTROL, "-", words = words.join(" "));
         }
         match act {
@@ -197,6 +197,13 @@ impl<S: Service> Master<S> {
             },
             Act::SessionKick => self.kick(word.unwrap_or("")),
             Act::CounterList => listed(list::counters(&self.board, tables.counters, &self.base)),
+            Act::Own(n) | Act::Do(n) => {
+                match (tables.words[n].run)(&self.board, &self.config, args) {
+                    Ok(Said::Line(line)) => Answer::Ok(line),
+                    Ok(Said::Rows(lines)) => listed(lines),
+                    Err(why) => Answer::Err(why),
+                }
+            }
             Act::CounterReset => {
                 self.base = (0..tables.counters.len())
                     .map(|n| self.board.total(n))

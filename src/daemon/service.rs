@@ -2,9 +2,11 @@
 
 use std::net::{SocketAddr, UdpSocket};
 
+use super::board::Board;
 use super::config::{Config, Kind};
 use super::seat::Seat;
 use crate::base::vars::Var;
+use crate::base::verbs::Args;
 use crate::net::stream::Stream;
 
 /// What a program is, as data.
@@ -20,6 +22,25 @@ pub(crate) struct Tables {
     /// How many words of shared memory it wants, for each purpose; see
     /// [`Board::area`].
     pub(crate) areas: &'static [usize],
+    /// Its own control words, which change no configuration.
+    pub(crate) words: &'static [OwnWord],
+}
+/// A control word of a program.
+pub(crate) struct OwnWord {
+    /// As in [`crate::base::verbs`].
+    pub(crate) pattern: &'static str,
+    pub(crate) help: &'static str,
+    /// Does it do something? Then it has no place in a batch, and is logged.
+    pub(crate) acts: bool,
+    /// PRIVILEGED. Obeys it, in the master: reads and writes the shared page
+    /// and must not wait.
+    pub(crate) run: fn(&Board, &Config, &Args) -> Result<Said, String>,
+}
+
+/// What an own word is answered with.
+pub(crate) enum Said {
+    Line(String),
+    Rows(Vec<String>),
 }
 
 /// What a process is; its name in ps.

@@ -34,6 +34,10 @@ pub(crate) enum Act {
     Version,
     DebugList,
     List(usize),
+    /// A word of the program's own.
+    Own(usize),
+    /// One that does something.
+    Do(usize),
     SessionList,
     SessionKick,
     CounterList,
@@ -45,7 +49,7 @@ impl Act {
     /// Does it do something that no `abort` takes back?
     pub(crate) fn at_once(self) -> bool {
         use Act::*;
-        matches!(self, Shutdown | SessionKick | CounterReset)
+        matches!(self, Shutdown | SessionKick | CounterReset | Do(_))
     }
 
     /// Does it change the configuration?
@@ -146,6 +150,10 @@ pub(crate) fn table(tables: &Tables) -> Vec<Verb<Act>> {
             );
         }
         add(format!("{name} list"), Act::List(n), "lists them", &[]);
+    }
+    for (n, word) in tables.words.iter().enumerate() {
+        let act = if word.acts { Act::Do(n) } else { Act::Own(n) };
+        verbs.push(row(word.pattern.into(), act, word.help.into(), &[]));
     }
     verbs
 }

@@ -240,6 +240,7 @@ mod tests {
         kinds: &[],
         counters: &[],
         areas: &[],
+        words: &[],
     };
 
     impl Service for Counting {

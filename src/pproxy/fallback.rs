@@ -3,9 +3,11 @@
 //! one that verifies, so its refusal is the client's business.
 
 use super::backend::{Failure, Opened};
+use super::penalty::Attempt;
 use super::session::Session;
 use super::site::{Backend, Fallback, Proto};
 use super::vars::Count;
+use crate::base::clock::now;
 use crate::daemon::board::Text;
 use crate::net::wait::Broken;
 use crate::pop3::client::{Entry, Login, State};
@@ -32,6 +34,7 @@ impl<'s> Session<'s> {
         backend: &'s Backend,
         user: Vec<u8>,
         password: &[u8],
+        attempt: Attempt,
     ) -> Next {
         let login = Login {
             user: &user,
@@ -63,7 +66,7 @@ impl<'s> Session<'s> {
             Ok(Opened {
                 entry: Entry::Refused(state, text),
                 ..
-            }) => self.fallback_refused(backend, &user, state, &text),
+            }) => self.fallback_refused(backend, &user, (state, &text), attempt),
             Err(Failure {
                 why: why @ Broken::Stop(_),
                 ..
@@ -102,8 +105,8 @@ impl<'s> Session<'s> {
         &mut self,
         backend: &Backend,
         user: &[u8],
-        state: State,
-        text: &str,
+        (state, text): (State, &str),
+        attempt: Attempt,
     ) -> Next {
         let code = text.split_inclusive(']').next().unwrap_or_default();
         let coded = code.starts_with('[') && code.ends_with(']');
@@ -119,7 +122,9 @@ impl<'s> Session<'s> {
         }
         self.count(Count::FallbackRefused, 1);
         let why = format!("fallback {}: {text}", backend.id);
-        self.refuse_saying(user, None, &why, &with(AUTH))
+        let due = self.punish(attempt);
+        self.log_refused(user, None, &why, due.saturating_sub(now()));
+        self.tell_refusal(&with(AUTH), due)
     }
 
     /// The fallback cannot tell: that says nothing of the password.

@@ -4,13 +4,14 @@
 use std::net::SocketAddr;
 
 use super::backend::Reach;
+use super::penalty::{Attempt, Delayed};
 use super::session::{Mode, Phase, Session};
 use super::site::Backend;
 use super::soft::{Soft, soft};
 use super::vars::{AUTHTIMEOUT, Count};
 use crate::auth::chain::Chain;
 use crate::auth::request::{Account, Outcome, Request};
-use crate::base::clock::now;
+use crate::base::clock::{Ms, now};
 use crate::daemon::board::Text;
 use crate::daemon::vars::{IDLETIMEOUT, WRITETIMEOUT};
 use crate::net::listen::canonical;
@@ -56,6 +57,10 @@ impl<'s> Session<'s> {
 
     /// A login, however the client has put it.
     pub(super) fn login(&mut self, user: Vec<u8>, password: &[u8]) -> Next {
+        let attempt = match self.attempt(&user, password) {
+            Ok(attempt) => attempt,
+            Err(next) => return next,
+        };
         match self.verify(&user, password) {
             Outcome::Accept {
                 pdm,
@@ -71,8 +76,11 @@ impl<'s> Session<'s> {
                     password,
                 };
                 match self.fallback(pdm.is_some(), login) {
-                    Some(backend) => self.fall_back(backend, user, password),
-                    None => self.refuse(&user, pdm, &why),
+                    Some(backend) => match self.wait_first(attempt, &user) {
+                        Ok(attempt) => self.fall_back(backend, user, password, attempt),
+                        Err(next) => next,
+                    },
+                    None => self.refuse(&user, pdm, &why, attempt),
                 }
             }
             Outcome::Fail { pdm, why } => self.put_off(&user, pdm, &why),
@@ -139,19 +147,20 @@ impl<'s> Session<'s> {
     }
 
     /// Wrong user or password; which of both, the client does not learn.
-    pub(super) fn refuse(&mut self, user: &[u8], pdm: Option<&str>, why: &str) -> Next {
-        let reply = format!("{AUTH} wrong user or password");
-        self.refuse_saying(user, pdm, why, &reply)
-    }
-
-    /// The same in other words.
-    pub(super) fn refuse_saying(
+    pub(super) fn refuse(
         &mut self,
         user: &[u8],
         pdm: Option<&str>,
         why: &str,
-        reply: &str,
+        attempt: Attempt,
     ) -> Next {
+        let due = self.punish(attempt);
+        self.log_refused(user, pdm, why, due.saturating_sub(now()));
+        let reply = format!("{AUTH} wrong user or password");
+        self.tell_refusal(&reply, due)
+    }
+
+    pub(super) fn log_refused(&self, user: &[u8], pdm: Option<&str>, why: &str, delay: Ms) {
         self.count(Count::LoginsRefused, 1);
         event!(
             LOGIN_REFUSED,
@@ -161,10 +170,20 @@ impl<'s> Session<'s> {
             user = user,
             ns = self.vserv.namespace,
             pdm = pdm,
-            why = why
+            why = why,
+            delay = delay.div_ceil(1000)
         );
-        err(&mut self.wire.out, reply);
-        self.try_again()
+    }
+
+    /// Tells the client when it is time.
+    pub(super) fn tell_refusal(&mut self, reply: &str, due: Ms) -> Next {
+        match self.sit_out(due) {
+            Delayed::Over | Delayed::Full => {
+                err(&mut self.wire.out, reply);
+                self.try_again()
+            }
+            other => self.end_waiting(other),
+        }
     }
 
     /// Nobody may try for ever.

@@ -9,6 +9,7 @@ mod login;
 mod mail;
 mod meet;
 mod memory;
+mod penalty;
 mod sasl;
 mod session;
 mod site;

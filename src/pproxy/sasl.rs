@@ -1,5 +1,6 @@
 //! AUTH (RFC 5034): the exchange of a SASL mechanism, line by line.
 
+use super::penalty::Attempt;
 use super::session::{Phase, Session};
 use crate::auth::sasl::{self, Exchange, MECHANISMS, Step};
 use crate::pop3::command::{Next, Refusal};
@@ -51,7 +52,7 @@ impl Session<'_> {
                 Ok(Next::Stay)
             }
             Step::Login(who) => Ok(self.login(who.user, who.password.octets())),
-            Step::Refuse(user, why) => Ok(self.refuse(&user, None, why)),
+            Step::Refuse(user, why) => Ok(self.refuse(&user, None, why, Attempt::default())),
             Step::End(why) => Err(why.into()),
         }
     }

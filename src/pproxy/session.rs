@@ -215,7 +215,7 @@ impl<'s> Session<'s> {
     }
 
     /// By when the login must be through; `None` behind it.
-    fn login_limit(&self) -> impl Fn() -> Option<Ms> + use<'s> {
+    pub(super) fn login_limit(&self) -> impl Fn() -> Option<Ms> + use<'s> {
         let auth = !matches!(self.phase, Phase::Empty);
         let (seat, began) = (self.seat, self.began);
         move || {

@@ -5,8 +5,9 @@ use crate::base::vars::vars;
 use crate::base::{paths, table};
 use crate::daemon::board;
 use crate::daemon::config::Kind;
-use crate::daemon::service::Tables;
+use crate::daemon::service::{OwnWord, Tables};
 use crate::daemon::vars::COUNT;
+use crate::limit::penalty;
 use crate::net::listen::Proto;
 
 /// What a verified user is told when the mailbox cannot be reached.
@@ -28,6 +29,7 @@ mod values {
         MAXPERIP         "maxperip"       Live  Int(0, 100_000), "50",  "sessions of one address, IPv6 by /64; 0: no limit";
         MAXPERNET        "maxpernet"      Live  Int(0, 100_000), "0",   "sessions of one network, IPv4 by /24, IPv6 by /48; 0: no limit";
         MAXPERUSER       "maxperuser"     Live  Int(0, 100_000), "0",   "sessions of one user; 0: no limit";
+        PENALTYMAX       "penaltymax"     Live  Time(0, 300),   "15s", "longest delay after wrong passwords from an address; 0: none";
         TRUSTED          "trusted"        Fixed Nets,           "127.0.0.0/8,::1/128", "networks whose clients are neither limited nor punished";
         MODULEDIR        "moduledir"      Fixed Dir,            paths::MODULEDIR, "where modules are";
     }
@@ -62,14 +64,39 @@ pub(crate) const LEARNED: usize = 0;
 pub(crate) const DELAYS: usize = 1;
 /// The one in which is remembered when limits were logged.
 pub(crate) const LIMITS_LOGGED: usize = 2;
+/// The one in which wrong passwords are counted.
+pub(crate) const PENALTIES: usize = 3;
 /// The areas, in words. No page that nobody writes to takes memory.
-static AREAS: &[usize] = &[table::words(1 << 18), table::words(1 << 18), board::MARKS];
+static AREAS: &[usize] = &[
+    table::words(1 << 18),
+    table::words(1 << 18),
+    board::MARKS,
+    penalty::words(1 << 15),
+];
+
+/// Control words of the proxy's own.
+static WORDS: &[OwnWord] = &[
+    OwnWord {
+        pattern: "penalty list",
+        help: "lists the addresses from which wrong passwords came",
+        acts: false,
+        run: super::penalty::list,
+    },
+    OwnWord {
+        pattern: "penalty clear ADDRESS|all",
+        help: "forgets the wrong passwords from an address, or from all",
+        acts: true,
+        run: super::penalty::clear,
+    },
+];
 /// Kinds of marks: what sessions are counted by.
 pub(crate) const MARK_IP: usize = 0;
 pub(crate) const MARK_NET: usize = 1;
 pub(crate) const MARK_USER: usize = 2;
 pub(crate) const MARK_VSERV: usize = 3;
 pub(crate) const MARK_BACKEND: usize = 4;
+/// Those who wait for a refusal; all of them have the key 1.
+pub(crate) const MARK_SLEEPING: usize = 6;
 
 /// Places in [`Tables::kinds`]. What others refer to comes first, so that
 /// `config` prints it first.
@@ -152,6 +179,8 @@ counters! {
     LimitUser      "limit_maxperuser";
     LimitVserv     "limit_vserv";
     LimitBackend   "limit_backend";
+    Penalties      "penalties";
+    Unheard        "logins_unheard";
     GaveWay        "gave_way";
     BadCommands    "bad_commands";
     OctetsIn       "octets_in";
@@ -166,6 +195,7 @@ pub(crate) static TABLES: Tables = Tables {
     kinds: KINDS,
     counters: COUNTERS,
     areas: AREAS,
+    words: WORDS,
 };
 
 #[cfg(test)]

@@ -22,6 +22,7 @@ static TABLES: Tables = Tables {
     kinds: vars::KINDS,
     counters: vars::COUNTERS,
     areas: &[],
+    words: &[],
 };
 
 /// pserv(8).

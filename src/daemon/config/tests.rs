@@ -23,6 +23,7 @@ static TABLES: Tables = Tables {
     kinds: KINDS,
     counters: &[],
     areas: &[],
+    words: &[],
 };
 
 fn words(text: &str) -> Vec<String> {
