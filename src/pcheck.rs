@@ -1,5 +1,7 @@
 //! pcheck: asks a pcheckd by hand.
 
+use std::fs::File;
+use std::io::Read;
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::process::ExitCode;
 
@@ -7,17 +9,21 @@ use crate::base::clock::{Ms, now};
 use crate::base::opt::{self, Asked, Matches, Options};
 use crate::base::out::{complain, say};
 use crate::base::vars::Kind;
-use crate::check::ask::{Room, exchange, printable};
+use crate::check::ask::{FOREIGN, Heard, Room, Server, exchange, printable};
+use crate::check::keyed::CheckKey;
 use crate::check::wire::{self, Mail, Question};
 use crate::net::wait::{Alone, Broken};
 
-const SYNOPSIS: &str = "[-s SERVER] [-p PORT] [-t TIMEOUT] -l | -m MAILBOX";
+const SYNOPSIS: &str = "[-k FILE] [-s SERVER] [-p PORT] [-t TIMEOUT] -l | -m MAILBOX";
 
 /// Exit statuses, as the historic pcheck had them.
 const FINE: u8 = 0;
 const MAIL: u8 = 1;
 const FAILED: u8 = 2;
 const USAGE: u8 = 3;
+
+/// So much of a file with a key is read; a longer one holds no key.
+const LONGEST_KEY: u64 = 512;
 
 /// The program.
 pub fn main() -> ExitCode {
@@ -50,6 +56,7 @@ fn options() -> Options {
         "seconds to wait for an answer, default 5",
         "TIMEOUT",
     );
+    options.optopt("k", "key", "the key of the server is in FILE", "FILE");
     options.optflag("l", "load", "ask for the load");
     options.optopt("m", "mailbox", "ask for mail in MAILBOX", "MAILBOX");
     options
@@ -62,6 +69,8 @@ struct Wish {
     port: u16,
     /// Milliseconds.
     timeout: Ms,
+    /// The file with the key of the server.
+    key: Option<String>,
     /// `None` asks for the load.
     mailbox: Option<String>,
 }
@@ -85,6 +94,7 @@ impl Wish {
             server: text("s", "127.0.0.1"),
             port: number("p", "50110", Kind::Int(1, 65535))?,
             timeout: Ms::from(number("t", "5", Kind::Int(1, 3600))?) * 1000,
+            key: matches.opt_str("k"),
             mailbox: matches.opt_str("m"),
         })
     }
@@ -94,6 +104,19 @@ impl Wish {
             Some(mailbox) => Question::Mail(mailbox.as_bytes()),
             None => Question::Load,
         }
+    }
+
+    fn key(&self) -> Result<Option<CheckKey>, String> {
+        let Some(name) = &self.key else {
+            return Ok(None);
+        };
+        let mut octets = Vec::new();
+        let read =
+            File::open(name).and_then(|file| file.take(LONGEST_KEY).read_to_end(&mut octets));
+        let key = read
+            .map_err(|why| why.to_string())
+            .and_then(|_| CheckKey::parse(&octets));
+        key.map(Some).map_err(|why| format!("{name}: {why}"))
     }
 
     fn addresses(&self) -> Result<Vec<SocketAddr>, String> {
@@ -111,10 +134,10 @@ impl Wish {
 /// Asks the addresses of the server in turn until one answers; each gets an
 /// equal share of the time that is left. Returns the exit status.
 fn ask(wish: &Wish) -> u8 {
-    let (addresses, alone) = match (wish.addresses(), Alone::new()) {
-        (Ok(addresses), Ok(alone)) => (addresses, alone),
-        (Err(why), _) => return fail(why),
-        (_, Err(why)) => return fail(why),
+    let (key, addresses, alone) = match (wish.key(), wish.addresses(), Alone::new()) {
+        (Ok(key), Ok(addresses), Ok(alone)) => (key, addresses, alone),
+        (Err(why), ..) | (_, Err(why), _) => return fail(why),
+        (.., Err(why)) => return fail(why),
     };
     let Some(question) = wish.question().encode() else {
         return fail("the mailbox fits into no question");
@@ -124,8 +147,13 @@ fn ask(wish: &Wish) -> u8 {
     for (n, to) in addresses.iter().enumerate() {
         let share = end.saturating_sub(now()) / (addresses.len() - n) as Ms;
         let mut room = Room::default();
-        match exchange(*to, &question, &alone, share, &mut room) {
-            Ok(answer) => return show(wish, answer),
+        let server = Server {
+            to: *to,
+            key: key.as_ref(),
+        };
+        match exchange(server, &question, &alone, share, &mut room) {
+            Ok(Heard::Answer(answer)) => return show(wish, answer),
+            Ok(Heard::Foreign) => status = fail(at(to, FOREIGN)),
             Err(why @ (Broken::Timeout | Broken::Stop(_))) => status = fail(at(to, why)),
             Err(Broken::Io(why)) => status = fail(at(to, why)),
         }
@@ -172,14 +200,18 @@ mod tests {
     }
 
     #[test]
-    fn the_options_are_those_of_the_historic_suite() {
+    fn the_options_are_those_of_the_historic_suite_and_the_key() {
         let wanted = Wish {
             server: "192.0.2.1".into(),
             port: 5000,
             timeout: 3000,
+            key: Some("/k".into()),
             mailbox: Some("3/2d/joe".into()),
         };
-        assert_eq!(wish("-s 192.0.2.1 -p 5000 -t 3 -m 3/2d/joe"), Ok(wanted));
+        assert_eq!(
+            wish("-k /k -s 192.0.2.1 -p 5000 -t 3 -m 3/2d/joe"),
+            Ok(wanted)
+        );
         let long = wish("--server=a.example --port=1 --timeout=1 -l").unwrap();
         assert_eq!((long.mailbox, long.timeout), (None, 1000));
         assert_eq!(wish("-l").unwrap().port, 50110);

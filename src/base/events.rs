@@ -67,6 +67,7 @@ events! {
     ACCEPT_FAILED     0x0011 Sos "accept_failed";
     SLOT_CORRUPT      0x0013 Bug "slot_corrupt";
     FILES_REPLACED    0x0014 Inf "files_replaced";
+    KEY_EXPOSED       0x0017 Adm "key_exposed";
     NUL_IN_INPUT      0x0035 Err "null_byte_in_input";
     // 0x0100 to 0x01ff: pproxy
     LOGIN_OK          0x0101 Inf "login_ok";
@@ -104,6 +105,7 @@ events! {
     CHECK_BAD         0x0301 Err "check_bad";
     CHECK_DENIED      0x0302 Adm "check_denied";
     CHECK_FAILED      0x0303 Adm "check_failed";
+    CHECK_UNKEYED     0x0304 Adm "check_unkeyed";
     // 0x0400 to 0x04ff: pdeliver
     DELIVERED         0x0401 Inf "delivered";
     NOT_DELIVERED     0x0402 Adm "not_delivered";

@@ -10,7 +10,7 @@ pub(crate) const LONGEST: usize = 512;
 
 /// Longest answer that we give, in octets: a question with a forged address
 /// must not be worth its while.
-const LONGEST_ANSWER: usize = 64;
+pub(super) const LONGEST_ANSWER: usize = 64;
 
 /// A datagram that we made.
 #[derive(Clone, Debug)]
@@ -21,7 +21,7 @@ pub(crate) struct Datagram {
 
 impl Datagram {
     /// Puts pieces together; `None` if they do not fit into `longest` octets.
-    fn of(pieces: &[&[u8]], longest: usize) -> Option<Datagram> {
+    pub(super) fn of(pieces: &[&[u8]], longest: usize) -> Option<Datagram> {
         let mut made = Datagram {
             bytes: [0; LONGEST],
             len: 0,
@@ -124,7 +124,7 @@ impl<'a> Question<'a> {
 }
 
 /// Takes off LF, and the CR before it.
-fn without_end(text: &[u8]) -> &[u8] {
+pub(super) fn without_end(text: &[u8]) -> &[u8] {
     let text = text.strip_suffix(b"\n").unwrap_or(text);
     text.strip_suffix(b"\r").unwrap_or(text)
 }

@@ -8,6 +8,7 @@ use std::net::SocketAddr;
 use crate::base::log::Area;
 use crate::base::vars::{Var, Vars};
 use crate::base::words::quote;
+use crate::daemon::keyfiles::KeyFiles;
 use crate::daemon::service::Tables;
 use crate::daemon::vars::COMMON;
 use crate::net::listen::Proto;
@@ -71,6 +72,8 @@ pub(crate) struct Config {
     /// One list a kind, in the order of [`Tables::kinds`].
     objects: Vec<Vec<Object>>,
     pub(crate) resolved: Resolved,
+    /// What the master has read of the files that options name.
+    pub(crate) keyfiles: KeyFiles,
     /// Debug flags, one bit an area; live.
     pub(crate) debug: u64,
     reloads: u64,
@@ -87,6 +90,7 @@ impl Config {
             vars: Vars::new([COMMON, tables.vars]),
             objects: tables.kinds.iter().map(|_| Vec::new()).collect(),
             resolved: Resolved::new(),
+            keyfiles: KeyFiles::default(),
             debug: 0,
             reloads: 0,
         }
@@ -301,6 +305,20 @@ impl Config {
                 .then(|| object.words[0].as_str());
             hole.into_iter()
                 .chain(object.keys.iter().filter(option).map(|(_, text)| text))
+        })
+    }
+
+    /// Every file that only the master may read, with what names it.
+    pub(crate) fn key_files(&self) -> impl Iterator<Item = (String, &str)> {
+        self.all().flat_map(move |(kind, object)| {
+            object.keys.iter().flat_map(move |(var, text)| {
+                let whose = format!(
+                    "{} {}: {}",
+                    self.tables.kinds[kind].name, object.id, var.name
+                );
+                let files = var.kind.key_files(text);
+                files.map(move |name| (whose.clone(), name))
+            })
         })
     }
 

@@ -4,6 +4,7 @@ use std::collections::HashSet;
 use std::net::{SocketAddr, ToSocketAddrs};
 
 use super::config::{Config, Resolved};
+use super::keyfiles::KeyFiles;
 use super::service::Service;
 use super::vars::{GROUP, USER};
 use crate::base::log;
@@ -25,6 +26,8 @@ pub(crate) fn load<S: Service>(config: &mut Config) -> Result<S, String> {
     drop_rights(config)?;
     resolve(config)?;
     service.after_drop(config)?;
+    // What was in there is in the service by now, or in nobody.
+    config.keyfiles = KeyFiles::default();
     Ok(service)
 }
 

@@ -12,6 +12,7 @@ use super::config::{Config, Object};
 use super::control::Control;
 use super::doors::Doors;
 use super::generation::{Cause, Pool, Trial};
+use super::keyfiles::Look;
 use super::pidfile::PidFile;
 use super::service::{Role, Service};
 use super::shutdown::Ending;
@@ -52,6 +53,7 @@ pub(super) struct Master<S> {
     pub(super) ticked: Ms,
     /// The replaced files that were tried last, as their number.
     pub(super) tried: u32,
+    pub(super) keys: Look,
     pub(super) service: std::marker::PhantomData<S>,
 }
 
@@ -129,6 +131,7 @@ impl<S: Service> Master<S> {
             pause: 0,
             ticked: 0,
             tried: 0,
+            keys: Look::default(),
             service: std::marker::PhantomData,
         })
     }
@@ -246,6 +249,7 @@ impl<S: Service> Master<S> {
         self.bury();
         self.limit_draining();
         self.try_replaced();
+        self.try_key_files();
         if self.ending.is_none()
             && self.trial.is_none()
             && self.replace_at.is_some_and(|at| now() >= at)

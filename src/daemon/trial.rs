@@ -30,6 +30,7 @@ impl<S: Service> Master<S> {
             return Err("busy: the daemon is shutting down".into());
         }
         check::<S>(&config)?;
+        self.read_key_files(&mut config, &cause)?;
         let pools = || self.current.iter().chain(&self.old);
         self.board
             .give_rows(&mut config, &|row| pools().any(|pool| pool.uses(row)))?;

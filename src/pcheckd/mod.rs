@@ -7,14 +7,15 @@ use std::io;
 use std::net::{SocketAddr, UdpSocket};
 use std::path::PathBuf;
 use std::process::ExitCode;
+use vars::{ALLOW, CHECKKEY, Count, SERVERS, SPOOL};
 
 use crate::base::nets::{self, Net};
+use crate::check::keyed::CheckKey;
 use crate::check::wire::Datagram;
 use crate::daemon::config::{Config, Object};
 use crate::daemon::seat::Seat;
 use crate::daemon::service::{Origin, Service, Tables, Work};
 use crate::net::stream::Stream;
-use vars::{ALLOW, Count, SERVERS, SPOOL};
 
 static TABLES: Tables = Tables {
     name: "pcheckd",
@@ -34,7 +35,32 @@ pub fn main() -> ExitCode {
 struct Server {
     id: String,
     allow: Vec<Net>,
+    /// Who asks must have one of them, if there are any.
+    keys: Vec<CheckKey>,
     row: usize,
+}
+
+/// The most keys of a server: that of the proxies, and the next one.
+const KEYS: usize = 2;
+
+impl Server {
+    fn new(object: &Object, config: &Config) -> Result<Server, String> {
+        let files = object.keys.text(CHECKKEY).split(',');
+        let key = |file: &str| {
+            config.keyfiles.tell_exposed(file);
+            CheckKey::parse(config.keyfiles.octets(file))
+                .map_err(|why| format!("server {}: {file}: {why}", object.id))
+        };
+        Ok(Server {
+            id: object.id.clone(),
+            allow: nets::parse_list(object.keys.text(ALLOW)),
+            keys: files
+                .filter(|file| !file.is_empty())
+                .map(key)
+                .collect::<Result<_, _>>()?,
+            row: object.row,
+        })
+    }
 }
 
 struct Pcheckd {
@@ -45,19 +71,24 @@ struct Pcheckd {
 impl Service for Pcheckd {
     const TABLES: &'static Tables = &TABLES;
 
-    fn check(_: &Config) -> Result<(), String> {
-        Ok(())
+    fn check(config: &Config) -> Result<(), String> {
+        let many = |object: &&Object| object.keys.text(CHECKKEY).split(',').count() > KEYS;
+        match config.objects(SERVERS).iter().find(many) {
+            Some(object) => Err(format!(
+                "server {}: checkkey names more than {KEYS} files",
+                object.id
+            )),
+            None => Ok(()),
+        }
     }
 
     fn before_drop(config: &Config) -> Result<Pcheckd, String> {
-        let server = |object: &Object| Server {
-            id: object.id.clone(),
-            allow: nets::parse_list(object.keys.text(ALLOW)),
-            row: object.row,
-        };
+        let servers = config.objects(SERVERS).iter();
         Ok(Pcheckd {
             spool: config.vars.text(SPOOL).into(),
-            servers: config.objects(SERVERS).iter().map(server).collect(),
+            servers: servers
+                .map(|object| Server::new(object, config))
+                .collect::<Result<_, _>>()?,
         })
     }
 
@@ -75,10 +106,10 @@ impl Service for Pcheckd {
         else {
             return;
         };
-        let Some(answer) = answer::answer(&self.spool, server, bytes, origin.peer, seat) else {
+        let answer = answer::answer(&self.spool, server, bytes, origin.peer, seat);
+        let Some(datagram) = answer else {
             return;
         };
-        let datagram = answer.encode();
         if send(socket, &datagram, origin.peer).is_err() {
             seat.count(Count::Unsent as usize, 1);
         }
@@ -108,6 +139,7 @@ fn send(socket: &UdpSocket, datagram: &Datagram, to: SocketAddr) -> io::Result<(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::check::ask;
     use crate::daemon::board::Board;
     use crate::net::wait::Alone;
     use crate::sys::scratch::Scratch;
@@ -131,7 +163,9 @@ mod tests {
         let door = UdpSocket::bind("127.0.0.1:0").unwrap();
         let to = door.local_addr().unwrap();
         let asker = std::thread::spawn(move || {
-            crate::check::ask::ask(to, b"3/joe", &Alone::new().unwrap(), 10_000)
+            let key = None;
+            let server = ask::Server { to, key };
+            ask::ask(server, b"3/joe", &Alone::new().unwrap(), 10_000)
         });
         let mut room = [0; 513];
         let (count, peer) = door.recv_from(&mut room).unwrap();
@@ -141,7 +175,7 @@ mod tests {
         };
         daemon.serve(work, Origin { peer, door: 0 }, &seat);
         let answer = asker.join().unwrap().unwrap();
-        assert!(matches!(answer, crate::check::ask::Answer::Nothing));
+        assert!(matches!(answer, ask::Answer::Nothing));
         assert_eq!(board.total(Count::Nothing as usize), 1);
     }
 }

@@ -20,10 +20,11 @@ pub(super) use table::*;
 mod keys {
     use super::*;
     vars! { SERVER from 0;
-        ALLOW "allow" Fixed Nets, "", "networks of the proxies; without it nobody is answered";
+        ALLOW    "allow"    Fixed Nets,     "", "networks of the proxies; without it nobody is answered";
+        CHECKKEY "checkkey" Fixed KeyFiles, "", "who asks must share the key in this file, or that in a second one; empty: there is none";
     }
 }
-pub(super) use keys::ALLOW;
+pub(super) use keys::{ALLOW, CHECKKEY};
 
 /// Place of the one kind there is.
 pub(super) const SERVERS: usize = 0;
@@ -53,12 +54,14 @@ pub(super) enum Count {
     New,
     Busy,
     Unsent,
+    Unkeyed,
 }
 
 #[rustfmt::skip]
 pub(super) static COUNTERS: &[&str] = &[
     "questions", "denied", "disabled", "bad", "failed",
     "load", "no_mails", "old_mails", "new_mails", "load_too_high", "unsent",
+    "unkeyed",
 ];
 
 #[cfg(test)]
@@ -67,7 +70,7 @@ mod tests {
 
     #[test]
     fn every_count_has_a_name() {
-        assert_eq!(COUNTERS.len(), Count::Unsent as usize + 1);
+        assert_eq!(COUNTERS.len(), Count::Unkeyed as usize + 1);
         assert_eq!(COUNTERS[Count::Load as usize], "load");
         assert_eq!(COUNTERS[Count::Busy as usize], "load_too_high");
     }

@@ -4,10 +4,42 @@
 use super::backend::Reach;
 use super::session::Session;
 use super::site::{Backend, Proto};
+use super::vars::backend::CHECKKEY;
 use super::vars::{CHECKTIMEOUT, Count};
 use crate::base::clock::now;
-use crate::check::ask::{Answer, Why, ask};
+use crate::check::ask::{Answer, Server, Why, ask};
+use crate::check::keyed::CheckKey;
+use crate::daemon::config::{Config, Object};
 use crate::net::wait::{Broken, Stop};
+
+/// What must hold of the options of a backend.
+///
+/// # Errors
+/// What does not fit, and what would be right.
+pub(super) fn check(backend: &Object) -> Result<(), String> {
+    match backend.keys.text(CHECKKEY).contains(',') {
+        true => Err(format!(
+            "backend {}: checkkey names more than one file",
+            backend.id
+        )),
+        false => Ok(()),
+    }
+}
+
+/// What a backend's pcheckd shares with us, if anything.
+///
+/// # Errors
+/// The file holds no key.
+pub(super) fn key(backend: &Object, config: &Config) -> Result<Option<CheckKey>, String> {
+    let file = backend.keys.text(CHECKKEY);
+    if file.is_empty() {
+        return Ok(None);
+    }
+    config.keyfiles.tell_exposed(file);
+    CheckKey::parse(config.keyfiles.octets(file))
+        .map(Some)
+        .map_err(|why| format!("backend {}: {file}: {why}", backend.id))
+}
 
 impl Session<'_> {
     /// What the mail check says, if that ends the way to the backend.
@@ -45,13 +77,18 @@ impl Session<'_> {
             None => return Ok(Answer::Unknown(Why::Silence)),
         };
         let timeout = self.seat.var(CHECKTIMEOUT);
+        let key = backend.check_key.as_ref();
+        let ask = |to| {
+            let server = Server { to, key };
+            ask(server, mailbox.as_bytes(), self.seat, timeout)
+        };
         for &to in first {
-            let answer = ask(to, mailbox.as_bytes(), self.seat, timeout)?;
+            let answer = ask(to)?;
             if !matches!(answer, Answer::Unknown(Why::Unreachable(_))) {
                 return Ok(answer);
             }
         }
-        ask(*last, mailbox.as_bytes(), self.seat, timeout)
+        ask(*last)
     }
 
     /// Logs why the check told nothing, and takes note of silence: who keeps

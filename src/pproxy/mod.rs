@@ -51,6 +51,7 @@ impl Service for Proxy {
 
     fn after_drop(&mut self, config: &Config) -> Result<(), String> {
         self.site.resolve(config);
+        self.site.secure(config)?;
         self.chain = Chain::open(&self.site.modules, &self.site.moduledir)?;
         Ok(())
     }

@@ -5,9 +5,11 @@ use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use super::mail;
 use super::vars::{self, BACKEND, ENABLED, PDM, VSERV};
 use crate::auth::chain::Spec;
 use crate::base::nets::{self, Net};
+use crate::check::keyed::CheckKey;
 use crate::check::silence::Silence;
 use crate::daemon::config::{Config, Object};
 use crate::daemon::seat::Seat;
@@ -74,6 +76,8 @@ pub(crate) struct Backend {
     pub(crate) addresses: Vec<SocketAddr>,
     /// Where its pcheckd may be.
     pub(crate) check_addresses: Vec<SocketAddr>,
+    /// What that shares with us.
+    pub(super) check_key: Option<CheckKey>,
     pub(crate) row: usize,
 }
 
@@ -102,6 +106,8 @@ pub(crate) fn check(config: &Config) -> Result<(), String> {
             prefix.len()
         ));
     }
+    let backends = config.objects(BACKEND);
+    backends.iter().try_for_each(mail::check)?;
     config
         .objects(VSERV)
         .iter()
@@ -142,6 +148,16 @@ impl Site {
         }
     }
 
+    /// Loads the keys of all virtual servers and backends, and those for mail checks.
+    ///
+    /// # Errors
+    /// Which of them is wrong, and why.
+    pub(crate) fn secure(&mut self, config: &Config) -> Result<(), String> {
+        for (backend, object) in self.backends.iter_mut().zip(config.objects(BACKEND)) {
+            backend.check_key = mail::key(object, config)?;
+        }
+        Ok(())
+    }
     /// Takes over the addresses that the kit has found.
     pub(crate) fn resolve(&mut self, config: &Config) {
         for backend in &mut self.backends {
@@ -205,6 +221,7 @@ impl Backend {
             proto: Proto::of(object),
             addresses: Vec::new(),
             check_addresses: Vec::new(),
+            check_key: None,
             row: object.row,
         }
     }

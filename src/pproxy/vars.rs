@@ -39,6 +39,7 @@ mod values {
             PROTO    "proto"    Fixed Word(&["cxpop", "xpop", "pop3"]), "cxpop", "XPOP with or without a mail check before it, or POP3";
             LOGIN    "login"    Fixed Word(&["userpass", "plain"]), "userpass", "how to log in where POP3 is spoken";
             CHECK    "check"    Fixed Host,                     "",        "where its pcheckd is; port 50110 of the same host if not given";
+            CHECKKEY "checkkey" Fixed KeyFiles,                 "",        "the file with the key that its pcheckd shares with us; empty: there is none";
             SOFTFAIL "softfail" Live  Word(SOFT_OR_DEFAULT),    "default", "as the variable; default leaves it to the virtual server";
             MAXSESSION "maxsession" Live Int(0, 100_000),       "0",       "sessions there at a time; 0: no limit";
         }

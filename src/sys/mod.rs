@@ -5,6 +5,7 @@
 pub(crate) mod cred;
 pub(crate) mod dir;
 pub(crate) mod dl;
+pub(crate) mod entropy;
 pub(crate) mod heap;
 pub(crate) mod load;
 pub(crate) mod lock;

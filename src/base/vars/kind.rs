@@ -134,6 +134,19 @@ impl Kind {
             Kind::Dir => "Dir",
         }
     }
+
+    /// The files that only the master may read, if this is a list of such.
+    pub(crate) fn key_files<'t>(&self, text: &'t str) -> impl Iterator<Item = &'t str> + use<'t> {
+        let (between, behind, text) = match self {
+            Kind::KeyFiles => (',', 0, text),
+            Kind::NamedKeyFiles => (';', 1, text),
+            _ => (',', 0, ""),
+        };
+        let each = move |part: &'t str| part.split(',').skip(behind);
+        let parts = text.split(between).filter(|part| !part.is_empty());
+        parts.flat_map(each)
+    }
+
     /// The value as a number, for the shared page: seconds, hundredths, 0 or 1, the
     /// place in the list of words. Text is 0.
     pub(super) fn number(&self, text: &str) -> u64 {
@@ -266,6 +279,38 @@ mod tests {
             "a b:1",
         ] {
             assert!(!is_host_port(bad), "{bad}");
+        }
+    }
+
+    #[test]
+    fn files_that_only_the_master_reads_are_found_in_lists() {
+        let (one, named) = (Kind::KeyFiles, Kind::NamedKeyFiles);
+        let files = |kind: &Kind, text| kind.key_files(text).map(String::from).collect::<Vec<_>>();
+        assert_eq!(files(&one, "/a,/b"), ["/a", "/b"]);
+        assert_eq!(
+            files(&named, "h,/a,/b;*.h.example,/c,/d"),
+            ["/a", "/b", "/c", "/d"]
+        );
+        assert_eq!(files(&Kind::Str, "/a,/b"), [""; 0]);
+        for (kind, good) in [
+            (&one, ""),
+            (&one, "/a,/b"),
+            (&named, ""),
+            (&named, "*.h,/a,/b"),
+        ] {
+            assert_eq!(kind.normal(good).as_deref(), Ok(good));
+        }
+        for (kind, bad) in [
+            (&one, "a"),
+            (&one, "/a,b"),
+            (&one, "/a;/b"),
+            (&one, "/a,,/b"),
+            (&named, "h,/a"),
+            (&named, "h,/a,/b,/c"),
+            (&named, "h h,/a,/b"),
+            (&named, "h,/a,/b;"),
+        ] {
+            assert!(kind.normal(bad).is_err(), "{bad}");
         }
     }
 }
