@@ -148,6 +148,7 @@ fn ask(wish: &Wish) -> u8 {
         let share = end.saturating_sub(now()) / (addresses.len() - n) as Ms;
         let mut room = Room::default();
         let server = Server {
+            from: None,
             to: *to,
             key: key.as_ref(),
         };

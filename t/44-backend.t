@@ -1,7 +1,7 @@
 #!/bin/sh
 # pproxy: a backend that misbehaves costs its own users a soft failure, and nothing else.
 . t/lib/tap.sh
-plan 31
+plan 32
 
 modules
 file pproxy.rc <<EOC
@@ -33,7 +33,7 @@ backend nonsense 'greet=hello there'
 backend bare bare 'greet=+OK no end'
 backend inuse 'greet=-ERR [IN-USE] another session'
 backend delay 'greet=-ERR [LOGIN-DELAY] wait'
-backend perm 'greet=-ERR [SYS/PERM] no\x1b[2J\x07such'
+backend perm 'greet=-ERR [SYS/PERM] no\x1b[2J\x07\xc2\x9b\xffsuch'
 backend auth 'greet=-ERR [AUTH] wrong password'
 backend temp 'greet=-ERR [SYS/TEMP] no spool'
 backend forge 'greet=-ERR no spool\nev=forged'
@@ -55,7 +55,7 @@ told forge "$later" 'forge: and never its own words'
 told temp '^-ERR \[SYS/TEMP\] no spool$' 'what it cannot do for now is passed on, and never covered up'
 told inuse '^-ERR \[IN-USE\] another session$' 'that the mailbox is in use is passed on'
 told delay '^-ERR \[LOGIN-DELAY\] wait$' 'and that one came too early'
-told perm '^-ERR \[SYS/PERM\] no\?\[2J\?such$' 'and that it is hopeless, without what moves terminals'
+told perm '^-ERR \[SYS/PERM\] no\?\[2J\?\?+such$' 'and that it is hopeless, without what moves terminals'
 line 4 '^\+OK$' 'and the session goes on'
 talk 1 'USER good' 'PASS secret' STAT QUIT
 line 4 '^\+OK 1 16$' 'the next client is served'
@@ -73,6 +73,7 @@ seen pproxy 'ev=backend_refused .*backend=auth .*reply="\[AUTH\] wrong password"
     'a refusal is logged as it was said'
 unseen pproxy '^ev=forged|login_refused' 'on one line, and never as a wrong password'
 seen pproxy 'ev=refusal_passed .*backend=inuse' 'what was passed on is logged too'
+seen pproxy 'backend=perm .*reply="\[SYS/PERM\] no\\x1b\[2J\\x07(\\x[0-9a-f]{2})+such"' 'escaped'
 slow=$(sed -n 's/.*ev=proxy_session .*ms=\([0-9]*\) .*/\1/p' "$T/pproxy.log" | sort -n | tail -n 1)
 [ "$slow" -lt 6000 ]
 ok $? 'nobody waited much longer than connecttimeout' "slowest: $slow ms"

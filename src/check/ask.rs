@@ -1,7 +1,8 @@
 //! The asker's side: one question over a socket of its own, asked twice.
 
-use std::net::{SocketAddr, UdpSocket};
-use std::{fmt, io};
+use std::fmt;
+use std::io;
+use std::net::{IpAddr, SocketAddr, UdpSocket};
 
 use super::keyed::{Asked, CheckKey};
 use super::wire::{self, Datagram, LONGEST, Mail, Question, Refusal};
@@ -18,6 +19,8 @@ const LINGER: Ms = 50;
 /// Who is asked.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Server<'k> {
+    /// The address of ours from which it is reached; `None` leaves it to the system.
+    pub(crate) from: Option<IpAddr>,
     pub(crate) to: SocketAddr,
     /// What it shares with us.
     pub(crate) key: Option<&'k CheckKey>,
@@ -160,7 +163,7 @@ pub(crate) fn exchange<'r>(
         Some((key, (sealed, asked))) => (sealed, Some((*key, asked))),
         None => (question, None),
     };
-    let socket = udp(server.to)?;
+    let socket = udp(server.from, server.to)?;
     let start = now();
     for until in [start + timeout / 2, start + timeout] {
         send(&socket, sent)?;

@@ -60,7 +60,7 @@ mod tests {
     #[test]
     fn datagrams_go_both_ways_and_a_long_one_is_cut() {
         let server = UdpSocket::bind("127.0.0.1:0").unwrap();
-        let socket = udp(server.local_addr().unwrap()).unwrap();
+        let socket = udp(None, server.local_addr().unwrap()).unwrap();
         send(&socket, b"hello").unwrap();
         let mut room = [0; 8];
         let (len, peer) = server.recv_from(&mut room).unwrap();
@@ -74,7 +74,7 @@ mod tests {
     #[test]
     fn silence_is_a_timeout_and_a_closed_port_an_error() {
         let server = UdpSocket::bind("127.0.0.1:0").unwrap();
-        let socket = udp(server.local_addr().unwrap()).unwrap();
+        let socket = udp(None, server.local_addr().unwrap()).unwrap();
         let alone = Alone::new().unwrap();
         let end = recv(&socket, &mut [0; 8], &alone, &|| now() + 10);
         assert!(matches!(end, Err(Broken::Timeout)));

@@ -1,5 +1,5 @@
-//! The PROXY protocol, versions 1 and 2, as receiver: what a balancer says of
-//! the client it forwards. See proxy-protocol.txt of HAProxy, section 2.
+//! The PROXY protocol, versions 1 and 2: what a balancer says of the client it
+//! forwards. See proxy-protocol.txt of HAProxy, section 2.
 
 use std::io::{Error, ErrorKind};
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
@@ -49,6 +49,7 @@ pub(crate) enum Parsed {
 /// # Errors
 /// As for reading; what is no header is an error of the kind `InvalidData`,
 /// and an end of file before the first octet `UnexpectedEof`.
+#[inline(never)] // its room is not to lie below a session
 pub(crate) fn read(
     stream: &mut Stream,
     watch: &dyn Watch,
@@ -184,6 +185,73 @@ fn addresses(body: &[u8], width: usize) -> Option<Header> {
         client: at(0)?,
         server: at(1)?,
     })
+}
+
+/// Which form of header a server wants.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Version {
+    V1,
+    V2,
+}
+
+impl Header {
+    /// The octets with which a connection is to begin.
+    pub(crate) fn encode(self, version: Version) -> Vec<u8> {
+        let pair = match self {
+            Header::Local => None,
+            Header::Proxied { client, server } => Some(alike(client, server)),
+        };
+        match version {
+            Version::V1 => encode_1(pair),
+            Version::V2 => encode_2(pair),
+        }
+    }
+}
+
+/// Both in one family, which a header has no other way to say.
+fn alike(client: SocketAddr, server: SocketAddr) -> (SocketAddr, SocketAddr) {
+    let mapped = |at: SocketAddr| match at.ip() {
+        IpAddr::V4(v4) => SocketAddr::new(v4.to_ipv6_mapped().into(), at.port()),
+        IpAddr::V6(_) => at,
+    };
+    match client.is_ipv4() == server.is_ipv4() {
+        true => (client, server),
+        false => (mapped(client), mapped(server)),
+    }
+}
+
+fn encode_1(pair: Option<(SocketAddr, SocketAddr)>) -> Vec<u8> {
+    let Some((client, server)) = pair else {
+        return b"PROXY UNKNOWN\r\n".to_vec();
+    };
+    let family = if client.is_ipv4() { "TCP4" } else { "TCP6" };
+    let (from, to) = (client.ip(), server.ip());
+    let ports = (client.port(), server.port());
+    format!("PROXY {family} {from} {to} {} {}\r\n", ports.0, ports.1).into_bytes()
+}
+
+fn encode_2(pair: Option<(SocketAddr, SocketAddr)>) -> Vec<u8> {
+    let mut body = Vec::with_capacity(36);
+    let mut put = |at: SocketAddr| match at.ip() {
+        IpAddr::V4(v4) => body.extend_from_slice(&v4.octets()),
+        IpAddr::V6(v6) => body.extend_from_slice(&v6.octets()),
+    };
+    let (command, family) = match pair {
+        None => (0x20, 0x00),
+        Some((client, server)) => {
+            put(client);
+            put(server);
+            for port in [client.port(), server.port()] {
+                body.extend_from_slice(&port.to_be_bytes());
+            }
+            (0x21, if client.is_ipv4() { 0x11 } else { 0x21 })
+        }
+    };
+    let mut bytes = SIGNATURE.to_vec();
+    // A body is never longer than 36 octets.
+    bytes.extend_from_slice(&[command, family, 0, body.len() as u8]);
+    bytes.extend_from_slice(&body);
+    bytes
 }
 
 #[cfg(test)]

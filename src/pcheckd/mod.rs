@@ -163,8 +163,8 @@ mod tests {
         let door = UdpSocket::bind("127.0.0.1:0").unwrap();
         let to = door.local_addr().unwrap();
         let asker = std::thread::spawn(move || {
-            let key = None;
-            let server = ask::Server { to, key };
+            let (from, key) = (None, None);
+            let server = ask::Server { from, to, key };
             ask::ask(server, b"3/joe", &Alone::new().unwrap(), 10_000)
         });
         let mut room = [0; 513];

@@ -7,6 +7,7 @@
 
 use super::reply::LONGEST;
 use super::wire::COMMAND;
+use super::xclient::Xclient;
 use super::xpop::Preamble;
 use crate::base::{base64, names};
 use crate::net::stream::Stream;
@@ -27,6 +28,8 @@ pub(crate) enum State {
     Answer,
     /// POP3: the greeting is awaited.
     Banner,
+    /// POP3: what follows XCLIENT.
+    Xclient,
     /// POP3: what follows USER.
     User,
     /// POP3: what follows PASS.
@@ -41,6 +44,7 @@ impl State {
             State::Preamble => "preamble",
             State::Answer => "answer",
             State::Banner => "banner",
+            State::Xclient => "xclient",
             State::User => "user",
             State::Pass => "pass",
             State::Auth => "auth",
@@ -92,7 +96,8 @@ pub(crate) struct Failure {
     pub(crate) why: Broken,
 }
 
-/// Gets in on `stream`, which has just been connected.
+/// Gets in on `stream`, which has just been connected. Where POP3 is spoken
+/// the backend is told first for whom we come, if it believes us that.
 ///
 /// # Errors
 /// The state, and what happened in it: deadline, watch, the socket's error,
@@ -100,11 +105,13 @@ pub(crate) struct Failure {
 pub(crate) fn enter(
     stream: &mut Stream,
     way: Way<'_>,
+    whom: Option<&Xclient<'_>>,
     watch: &dyn Watch,
     deadline: Deadline<'_>,
 ) -> Result<Entry, Failure> {
     let mut talk = Talk {
         stream,
+        whom,
         watch,
         deadline,
         state: State::Banner,
@@ -126,6 +133,7 @@ enum Reply {
 
 struct Talk<'t> {
     stream: &'t mut Stream,
+    whom: Option<&'t Xclient<'t>>,
     watch: &'t dyn Watch,
     deadline: Deadline<'t>,
     state: State,
@@ -136,32 +144,54 @@ impl Talk<'_> {
         self.state = State::Preamble;
         let mut lines = Vec::with_capacity(LONGEST);
         preamble.encode(&mut lines);
+        // A server of POP3 would greet us now, and answer three lines later.
+        self.quiet()?;
         self.write(&lines)?;
         self.state = State::Answer;
         let reply = self.hear()?;
         self.last(reply)
     }
 
+    /// The greeting; or the answer to XCLIENT, behind which nobody greets
+    /// anew. A server that does not take our word is not one to log in at:
+    /// its log and its limits would be of us, and of nobody else.
+    fn meet(&mut self) -> Result<Reply, Failure> {
+        self.state = State::Banner;
+        let greeting = self.hear()?;
+        let (Reply::Ok(_), Some(whom)) = (&greeting, self.whom) else {
+            return Ok(greeting);
+        };
+        self.ask(State::Xclient, whom.to_string().as_bytes())?;
+        match self.hear()? {
+            Reply::Err(text) => {
+                let why = std::io::Error::other(format!("it refuses XCLIENT: {text}"));
+                Err(self.broken(why.into()))
+            }
+            reply => Ok(reply),
+        }
+    }
+
     fn user_pass(&mut self, login: Login<'_>) -> Result<Entry, Failure> {
+        // What answers the line before, USER in the end.
+        let mut reply = self.meet()?;
         for (state, verb, word) in [
             (State::User, b"USER ", login.user),
             (State::Pass, b"PASS ", login.password),
         ] {
             let line = command(verb, word).ok_or_else(|| self.unfit(state))?;
-            // What answers the line before: the greeting, then USER.
-            match self.hear()? {
+            match reply {
                 Reply::Ok(_) => self.ask(state, line.octets())?,
                 reply => return self.last(reply),
             }
+            reply = self.hear()?;
         }
-        let reply = self.hear()?;
         self.last(reply)
     }
 
     /// The response goes with the command if that line keeps to its limit.
     fn plain(&mut self, login: Login<'_>) -> Result<Entry, Failure> {
         let response = response(login).ok_or_else(|| self.unfit(State::Auth))?;
-        match self.hear()? {
+        match self.meet()? {
             Reply::Ok(_) => {}
             reply => return self.last(reply),
         }
@@ -186,15 +216,20 @@ impl Talk<'_> {
         }
     }
 
+    /// The backend must wait for what we have to say.
+    fn quiet(&mut self) -> Result<(), Failure> {
+        let early = self.stream.read_now(&mut [0; 1]);
+        match early.map_err(|why| self.broken(why.into()))? {
+            None => Ok(()),
+            Some(0) => Err(self.failure("it hung up")),
+            Some(_) => Err(self.failure("it talks out of turn")),
+        }
+    }
+
     /// Says `line`, if the backend waits for it.
     fn ask(&mut self, state: State, line: &[u8]) -> Result<(), Failure> {
         self.state = state;
-        let early = self.stream.read_now(&mut [0; 1]);
-        match early.map_err(|why| self.broken(why.into()))? {
-            None => {}
-            Some(0) => return Err(self.failure("it hung up")),
-            Some(_) => return Err(self.failure("it talks out of turn")),
-        }
+        self.quiet()?;
         let mut whole = Secret::with_capacity(line.len() + 2);
         let _ = whole.push(line) && whole.push(b"\r\n");
         self.write(whole.octets())

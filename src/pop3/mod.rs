@@ -5,4 +5,5 @@ pub(crate) mod command;
 pub(crate) mod greet;
 pub(crate) mod reply;
 pub(crate) mod wire;
+pub(crate) mod xclient;
 pub(crate) mod xpop;

@@ -4,15 +4,16 @@
 use std::borrow::Cow;
 use std::net::SocketAddr;
 
+use super::call::{Caller, Opened};
 use super::session::Session;
 use super::site::{Backend, Proto};
-use super::vars::{CONNECTTIMEOUT, Count};
+use super::vars::Count;
 use crate::auth::request::Account;
-use crate::base::clock::now;
-use crate::net::dial::tcp;
+use crate::net::listen::canonical;
+use crate::net::proxy::Header;
 use crate::net::stream::Stream;
-use crate::net::wait::{Broken, Deadline};
-use crate::pop3::client::{Entry, Login, Way, enter};
+use crate::net::wait::Broken;
+use crate::pop3::client::{Entry, Login, Way};
 use crate::pop3::reply::SYS_TEMP;
 use crate::pop3::xpop::Preamble;
 use crate::sys::secret::Secret;
@@ -31,6 +32,14 @@ pub(super) enum Reach {
     Stopped(Broken),
 }
 
+/// Why a session has not heard what the backend says.
+pub(super) enum NoEntry {
+    /// It must end.
+    Stop(Broken),
+    /// In a word for the log.
+    Soft(&'static str),
+}
+
 /// Refusals that say something to the user; everything else that a backend
 /// has against a user whom we verified is between it and us, and for the
 /// administrator. `[SYS/TEMP]` is both: a server that knows the mailbox and
@@ -38,19 +47,10 @@ pub(super) enum Reach {
 /// empty maildrop, at which clients forget what they have seen.
 static FOR_CLIENTS: [&str; 3] = ["[IN-USE]", "[LOGIN-DELAY]", "[SYS/PERM]"];
 
-/// A backend did not do its part.
-pub(super) struct Failure {
-    /// What it was to do.
-    pub(super) state: &'static str,
-    at: SocketAddr,
-    pub(super) why: Broken,
-}
-
-/// A backend did its part.
-pub(super) struct Opened {
-    pub(super) stream: Stream,
-    pub(super) entry: Entry,
-    at: SocketAddr,
+/// Does a backend say that it cannot serve now?
+pub(super) fn is_temporary(text: &str) -> bool {
+    let code = text.split_inclusive(']').next().unwrap_or_default();
+    code.eq_ignore_ascii_case(SYS_TEMP)
 }
 
 impl Session<'_> {
@@ -101,14 +101,8 @@ impl Session<'_> {
         }
         let Opened { stream, entry, at } = match self.enter(backend, way) {
             Ok(opened) => opened,
-            Err(Failure {
-                why: why @ Broken::Stop(_),
-                ..
-            }) => return Reach::Stopped(why),
-            Err(failure) => {
-                self.log_failed(backend, &failure);
-                return Reach::Soft("backend_failed");
-            }
+            Err(NoEntry::Stop(why)) => return Reach::Stopped(why),
+            Err(NoEntry::Soft(why)) => return Reach::Soft(why),
         };
         match entry {
             Entry::Open(text) => {
@@ -119,9 +113,10 @@ impl Session<'_> {
         }
     }
 
-    /// Hears whether the backend lets us in. If it does not the session is no
-    /// longer counted there.
-    pub(super) fn enter(&self, backend: &Backend, way: Way<'_>) -> Result<Opened, Failure> {
+    /// Hears whether the backend lets us in, as one of not too many who wait
+    /// for that, and takes note of how it is. If it does not the session is
+    /// no longer counted there.
+    pub(super) fn enter(&self, backend: &Backend, way: Way<'_>) -> Result<Opened, NoEntry> {
         let entered = self.enter_now(backend, way);
         let open = matches!(&entered, Ok(opened) if matches!(opened.entry, Entry::Open(_)));
         if !open {
@@ -129,60 +124,36 @@ impl Session<'_> {
         }
         entered
     }
-    /// Connects, and hears whether the backend lets us in.
-    fn enter_now(&self, backend: &Backend, way: Way<'_>) -> Result<Opened, Failure> {
-        let (seat, began) = (self.seat, now());
-        let deadline = || began + seat.var(CONNECTTIMEOUT) * 1000;
-        let (mut stream, at) = self.dial(backend, &deadline)?;
-        match enter(&mut stream, way, seat, &deadline) {
-            Ok(entry) => Ok(Opened { stream, entry, at }),
-            Err(failure) => Err(Failure {
-                state: failure.state.name(),
-                at,
-                why: failure.why,
-            }),
+
+    fn enter_now(&self, backend: &Backend, way: Way<'_>) -> Result<Opened, NoEntry> {
+        let seat = self.seat;
+        let caller = Caller {
+            seat,
+            sid: &self.sid,
+            client: Some(self.peer),
+            header: self.header(backend),
+        };
+        let result = caller.enter(backend, way);
+        match result {
+            Ok(opened) => Ok(opened),
+            Err(failure) if matches!(failure.why, Broken::Stop(_)) => {
+                Err(NoEntry::Stop(failure.why))
+            }
+            Err(failure) => {
+                caller.log_failed(backend, &failure);
+                Err(NoEntry::Soft("backend_failed"))
+            }
         }
     }
 
-    /// Connects to the first address that answers. An address that does not
-    /// answer must leave time for those behind it.
-    fn dial(
-        &self,
-        backend: &Backend,
-        deadline: Deadline<'_>,
-    ) -> Result<(Stream, SocketAddr), Failure> {
-        let mut last: Option<Failure> = None;
-        for (place, &at) in backend.addresses.iter().enumerate() {
-            if let Some(before) = &last {
-                self.log_failed(backend, before);
-            }
-            let (start, left) = (now(), (backend.addresses.len() - place) as u64);
-            let share = || start + deadline().saturating_sub(start) / left;
-            match tcp(at, self.seat, &share) {
-                Ok(stream) => return Ok((stream, at)),
-                Err(why) => {
-                    last = Some(Failure {
-                        state: "connect",
-                        at,
-                        why,
-                    })
-                }
-            }
-            if matches!(
-                last,
-                Some(Failure {
-                    why: Broken::Stop(_),
-                    ..
-                })
-            ) {
-                break;
-            }
-        }
-        Err(last.unwrap_or_else(|| Failure {
-            state: "resolve",
-            at: ([0, 0, 0, 0], 0).into(),
-            why: Broken::Io(std::io::Error::other("its name could not be resolved")),
-        }))
+    /// For whom we come, where that is to be said first.
+    fn header(&self, backend: &Backend) -> Header {
+        let client = self.peer;
+        let local = backend.sendproxy.and_then(|_| self.local());
+        local.map_or(Header::Local, |local| Header::Proxied {
+            client,
+            server: canonical(local),
+        })
     }
 
     /// What a refusal means: the first word of it decides.
@@ -195,7 +166,7 @@ impl Session<'_> {
     ) -> Reach {
         self.count(Count::BackendRefused, 1);
         let code = text.split_inclusive(']').next().unwrap_or_default();
-        let temporary = code.eq_ignore_ascii_case(SYS_TEMP);
+        let temporary = is_temporary(&text);
         if FOR_CLIENTS.iter().any(|c| c.eq_ignore_ascii_case(code)) {
             event!(
                 REFUSAL_PASSED,
@@ -219,17 +190,5 @@ impl Session<'_> {
             true => Reach::Refused(text),
             false => Reach::Soft("backend_refused"),
         }
-    }
-
-    pub(super) fn log_failed(&self, backend: &Backend, failure: &Failure) {
-        self.count(Count::BackendFailed, 1);
-        event!(
-            BACKEND_FAILED,
-            self.sid,
-            backend = backend.id,
-            address = failure.at,
-            state = failure.state,
-            why = format_args!("{}", failure.why)
-        );
     }
 }

@@ -2,14 +2,14 @@
 //! the old one is asked, and serves them as before. Here the server is the
 //! one that verifies, so its refusal is the client's business.
 
-use super::backend::{Failure, Opened};
+use super::backend::NoEntry;
+use super::call::Opened;
 use super::penalty::Attempt;
 use super::session::Session;
 use super::site::{Backend, Fallback, Proto};
 use super::vars::Count;
 use crate::base::clock::now;
 use crate::daemon::board::Text;
-use crate::net::wait::Broken;
 use crate::pop3::client::{Entry, Login, State};
 use crate::pop3::command::Next;
 use crate::pop3::reply::{AUTH, SYS_TEMP, err};
@@ -67,14 +67,8 @@ impl<'s> Session<'s> {
                 entry: Entry::Refused(state, text),
                 ..
             }) => self.fallback_refused(backend, &user, (state, &text), attempt),
-            Err(Failure {
-                why: why @ Broken::Stop(_),
-                ..
-            }) => self.leave(why.reason()),
-            Err(failure) => {
-                self.log_failed(backend, &failure);
-                self.cannot_ask(backend, &user, "backend_failed")
-            }
+            Err(NoEntry::Stop(why)) => self.leave(why.reason()),
+            Err(NoEntry::Soft(why)) => self.cannot_ask(backend, &user, why),
         }
     }
 

@@ -77,9 +77,9 @@ impl Session<'_> {
             None => return Ok(Answer::Unknown(Why::Silence)),
         };
         let timeout = self.seat.var(CHECKTIMEOUT);
-        let key = backend.check_key.as_ref();
+        let (from, key) = (backend.source, backend.check_key.as_ref());
         let ask = |to| {
-            let server = Server { to, key };
+            let server = Server { from, to, key };
             ask(server, mailbox.as_bytes(), self.seat, timeout)
         };
         for &to in first {

@@ -1,6 +1,7 @@
 //! Floor 4: the POP3 proxy.
 
 mod backend;
+mod call;
 mod delay;
 mod empty;
 mod fallback;
@@ -50,7 +51,7 @@ impl Service for Proxy {
     }
 
     fn after_drop(&mut self, config: &Config) -> Result<(), String> {
-        self.site.resolve(config);
+        self.site.resolve(config)?;
         self.site.secure(config)?;
         self.chain = Chain::open(&self.site.modules, &self.site.moduledir)?;
         Ok(())

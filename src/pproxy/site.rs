@@ -2,17 +2,18 @@
 //! however many virtual servers and backends there are.
 
 use std::collections::HashMap;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 
-use super::mail;
 use super::vars::{self, BACKEND, ENABLED, PDM, VSERV};
+use super::{call, mail};
 use crate::auth::chain::Spec;
 use crate::base::nets::{self, Net};
 use crate::check::keyed::CheckKey;
 use crate::check::silence::Silence;
 use crate::daemon::config::{Config, Object};
 use crate::daemon::seat::Seat;
+use crate::net::proxy::Version;
 use crate::pop3::client::{Login, Way};
 use crate::pop3::greet::greeting;
 
@@ -55,7 +56,7 @@ pub(crate) enum Proto {
 }
 
 impl Proto {
-    fn of(object: &Object) -> Proto {
+    pub(super) fn of(object: &Object) -> Proto {
         let number = |key| object.keys.number(key);
         let plain = number(vars::backend::LOGIN) == 1;
         match number(vars::backend::PROTO) {
@@ -78,6 +79,12 @@ pub(crate) struct Backend {
     pub(crate) check_addresses: Vec<SocketAddr>,
     /// What that shares with us.
     pub(super) check_key: Option<CheckKey>,
+    /// The address of ours from which both are reached.
+    pub(crate) source: Option<IpAddr>,
+    /// The form of the header that comes first of all.
+    pub(crate) sendproxy: Option<Version>,
+    /// It believes us for whom we come.
+    pub(crate) xclient: bool,
     pub(crate) row: usize,
 }
 
@@ -107,6 +114,7 @@ pub(crate) fn check(config: &Config) -> Result<(), String> {
         ));
     }
     let backends = config.objects(BACKEND);
+    backends.iter().try_for_each(call::check)?;
     backends.iter().try_for_each(mail::check)?;
     config
         .objects(VSERV)
@@ -159,7 +167,10 @@ impl Site {
         Ok(())
     }
     /// Takes over the addresses that the kit has found.
-    pub(crate) fn resolve(&mut self, config: &Config) {
+    ///
+    /// # Errors
+    /// A backend that cannot be reached from its source.
+    pub(crate) fn resolve(&mut self, config: &Config) -> Result<(), String> {
         for backend in &mut self.backends {
             backend.addresses = config.addresses(&backend.host).to_vec();
             backend.check_addresses = match backend.check.as_str() {
@@ -170,7 +181,9 @@ impl Site {
                 let ports = backend.check_addresses.iter_mut();
                 ports.for_each(|at| at.set_port(CHECK_PORT));
             }
+            backend.keep_to_source()?;
         }
+        Ok(())
     }
 
     /// The virtual server of a door. The kit hands out places of the
@@ -222,8 +235,33 @@ impl Backend {
             addresses: Vec::new(),
             check_addresses: Vec::new(),
             check_key: None,
+            source: object.keys.text(vars::backend::SOURCE).parse().ok(),
+            sendproxy: match object.keys.number(vars::backend::SENDPROXY) {
+                0 => None,
+                1 => Some(Version::V1),
+                _ => Some(Version::V2),
+            },
+            xclient: object.keys.number(vars::backend::XCLIENT) == 1,
             row: object.row,
         }
+    }
+
+    /// From an IPv4 address only IPv4 addresses are reached, and the reverse.
+    fn keep_to_source(&mut self) -> Result<(), String> {
+        let Some(source) = self.source else {
+            return Ok(());
+        };
+        for list in [&mut self.addresses, &mut self.check_addresses] {
+            let known = !list.is_empty();
+            list.retain(|at| at.is_ipv4() == source.is_ipv4());
+            if known && list.is_empty() {
+                let id = &self.id;
+                return Err(format!(
+                    "backend {id}: source={source}: it has no address of that family"
+                ));
+            }
+        }
+        Ok(())
     }
 
     /// Why it takes no new sessions at present, in a word for the log.

@@ -40,6 +40,9 @@ mod values {
             LOGIN    "login"    Fixed Word(&["userpass", "plain"]), "userpass", "how to log in where POP3 is spoken";
             CHECK    "check"    Fixed Host,                     "",        "where its pcheckd is; port 50110 of the same host if not given";
             CHECKKEY "checkkey" Fixed KeyFiles,                 "",        "the file with the key that its pcheckd shares with us; empty: there is none";
+            SENDPROXY "sendproxy" Fixed Word(&["no", "v1", "v2"]), "no",   "whether connections begin with a header of the PROXY protocol";
+            XCLIENT  "xclient"  Fixed Bool,                     "no",      "whether a POP3 backend is told the client by XCLIENT";
+            SOURCE   "source"   Fixed Addr,                     "",        "the address of ours from which it is reached; the system's choice if empty";
             SOFTFAIL "softfail" Live  Word(SOFT_OR_DEFAULT),    "default", "as the variable; default leaves it to the virtual server";
             MAXSESSION "maxsession" Live Int(0, 100_000),       "0",       "sessions there at a time; 0: no limit";
         }

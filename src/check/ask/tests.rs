@@ -25,8 +25,8 @@ fn fake(answers: &'static [&'static [u8]]) -> (SocketAddr, JoinHandle<Vec<Vec<u8
 }
 
 fn at(to: SocketAddr) -> Server<'static> {
-    let key = None;
-    Server { to, key }
+    let (from, key) = (None, None);
+    Server { from, to, key }
 }
 
 fn asked(answers: &'static [&'static [u8]]) -> Answer {

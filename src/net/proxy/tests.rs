@@ -175,7 +175,38 @@ fn a_reader_waits_no_longer_than_it_may() {
     }
 }
 
+#[test]
+fn a_header_of_ours_is_what_a_balancer_would_send() {
+    let v4 = proxied("192.0.2.7:4660", "198.51.100.1:110");
+    let line = "PROXY TCP4 192.0.2.7 198.51.100.1 4660 110\r\n";
+    assert_eq!(v4.encode(Version::V1), line.as_bytes());
+    assert_eq!(v4.encode(Version::V2), v2(0x21, 0x11, &v4_body()));
+    assert_eq!(Header::Local.encode(Version::V1), b"PROXY UNKNOWN\r\n");
+    assert_eq!(Header::Local.encode(Version::V2), v2(0x20, 0x00, &[]));
+    let mixed = proxied("192.0.2.7:1", "[2001:db8::1]:110").encode(Version::V1);
+    let line = "PROXY TCP6 ::ffff:192.0.2.7 2001:db8::1 1 110\r\n";
+    assert_eq!(mixed, line.as_bytes());
+}
+
 proptest! {
+    #[test]
+    fn what_we_write_we_read(
+        client: std::net::SocketAddr,
+        server: std::net::SocketAddr,
+        local in any::<bool>(),
+        version in proptest::sample::select(vec![Version::V1, Version::V2]),
+    ) {
+        // Neither form has room for a scope or a flow.
+        let plain = |at: SocketAddr| SocketAddr::new(at.ip(), at.port());
+        let (client, server) = alike(plain(client), plain(server));
+        let header = if local { Header::Local } else { Header::Proxied { client, server } };
+        let bytes = header.encode(version);
+        prop_assert!(bytes.len() <= V1_MAX);
+        prop_assert_eq!(parse(&bytes), Parsed::Whole(bytes.len(), header));
+        let behind = [&bytes[..], b"USER joe\r\n"].concat();
+        prop_assert_eq!(parse(&behind), Parsed::Whole(bytes.len(), header));
+    }
+
     #[test]
     fn no_octets_are_too_hostile(bytes in proptest::collection::vec(any::<u8>(), 0..300), which in 0usize..3) {
         let begin = [&b""[..], b"PROXY ", &SIGNATURE][which];

@@ -11,7 +11,7 @@ use crate::base::clock::now;
 use crate::net::stream::tests::pair;
 use crate::net::wait::Alone;
 
-const JOE: Login<'_> = Login {
+pub(super) const JOE: Login<'_> = Login {
     user: b"joe",
     password: b"a b",
 };
@@ -37,10 +37,18 @@ fn backend(peer: TcpStream, says: Vec<Vec<u8>>) -> JoinHandle<Vec<String>> {
 }
 
 fn log_in(way: Way<'_>, says: &[&[u8]]) -> (Result<Entry, Failure>, Vec<String>) {
+    log_in_for(None, way, says)
+}
+
+fn log_in_for(
+    whom: Option<&Xclient<'_>>,
+    way: Way<'_>,
+    says: &[&[u8]],
+) -> (Result<Entry, Failure>, Vec<String>) {
     let (mut stream, peer) = pair();
     let peer = backend(peer, says.iter().map(|text| text.to_vec()).collect());
     let until = now() + 400;
-    let entry = enter(&mut stream, way, &Alone::new().unwrap(), &|| until);
+    let entry = enter(&mut stream, way, whom, &Alone::new().unwrap(), &|| until);
     drop(stream);
     (entry, peer.join().unwrap())
 }
@@ -73,6 +81,44 @@ fn a_refusal_names_the_state_in_which_it_came() {
     ] {
         let entry = log_in(way, &says[from..]).0.unwrap();
         assert_eq!(entry, Entry::Refused(state, "[AUTH] no".into()));
+    }
+}
+
+#[test]
+fn who_is_told_the_client_answers_before_anybody_logs_in() {
+    let whom = Xclient {
+        client: "192.0.2.7:4711".parse().unwrap(),
+        sid: "p1.1.2.3",
+    };
+    let ok: &[u8] = b"+OK\r\n";
+    for (way, verb) in [(Way::UserPass(JOE), "USER "), (Way::Plain(JOE), "AUTH ")] {
+        let (entry, heard) = log_in_for(Some(&whom), way, &[ok, ok, ok, b"+OK in\r\n"]);
+        let line = "XCLIENT ADDR=192.0.2.7 PORT=4711 SESSION=p1.1.2.3 TTL=4\r\n";
+        assert_eq!(heard[0], line);
+        assert!(heard[1].starts_with(verb), "{heard:?}");
+        let text = if verb == "USER " { "in" } else { "" };
+        assert_eq!(entry.unwrap(), Entry::Open(text.into()));
+        let refuses: [&[u8]; 3] = [ok, b"-ERR who\x07?\r\n", b""];
+        let (entry, heard) = log_in_for(Some(&whom), way, &refuses);
+        let failure = entry.unwrap_err();
+        assert_eq!(failure.state.name(), "xclient");
+        assert_eq!(failure.why.to_string(), "it refuses XCLIENT: who\u{7}?");
+        assert_eq!(heard.len(), 1, "nobody is told the password");
+        let (entry, heard) = log_in_for(Some(&whom), way, &[b"-ERR [SYS/TEMP] no\r\n", b""]);
+        let full = Entry::Refused(State::Banner, "[SYS/TEMP] no".into());
+        assert_eq!((entry.unwrap(), heard.len()), (full, 0));
+        for (says, why) in [
+            (&b"+ \r\n"[..], "its answer is no POP3"),
+            (b"+OK\r\n+OK\r\n", "it talks out of turn"),
+        ] {
+            let failure = log_in_for(Some(&whom), way, &[ok, says, b""])
+                .0
+                .unwrap_err();
+            assert_eq!(
+                (failure.state.name(), failure.why.to_string()),
+                ("xclient", why.into())
+            );
+        }
     }
 }
 
@@ -133,6 +179,7 @@ fn who_speaks_before_it_is_asked_is_not_told_the_password() {
     let alone = Alone::new().unwrap();
     let mut talk = Talk {
         stream: &mut stream,
+        whom: None,
         watch: &alone,
         deadline: &|| now() + 5000,
         state: State::Banner,
@@ -147,6 +194,74 @@ fn who_speaks_before_it_is_asked_is_not_told_the_password() {
         }
     };
     assert_eq!(early.why.to_string(), "it talks out of turn");
+}
+
+pub(super) fn preamble() -> Preamble<'static> {
+    Preamble {
+        mailbox: "3/joe",
+        sid: "p1.1.2.3",
+        master: false,
+        ip: None,
+        user: b"joe"[..].into(),
+    }
+}
+
+#[test]
+fn who_greets_before_the_preamble_is_no_server_of_xpop() {
+    for (early, why) in [
+        (&b"+OK\r\n"[..], "it talks out of turn"),
+        (b"", "it hung up"),
+    ] {
+        let (mut stream, mut peer) = pair();
+        let (alone, soon) = (Alone::new().unwrap(), || now() + 5000);
+        peer.write_all(early).unwrap();
+        if early.is_empty() {
+            peer.shutdown(std::net::Shutdown::Write).unwrap();
+        }
+        stream.peek(&mut [0; 1], &alone, &soon).unwrap();
+        let way = Way::Xpop(&preamble());
+        let failure = enter(&mut stream, way, None, &alone, &soon).unwrap_err();
+        let told = (failure.state.name(), failure.why.to_string());
+        assert_eq!(told, ("preamble", why.into()));
+        drop(stream);
+        let mut heard = String::new();
+        // What is left unread makes it a reset.
+        let _ = BufReader::new(peer).read_line(&mut heard);
+        assert_eq!(heard, "", "it is not told the mailbox");
+    }
+}
+
+/// Each way of going wrong, in each state that waits for an answer.
+#[test]
+fn whatever_goes_wrong_is_named_in_every_state() {
+    let ok: &[u8] = b"+OK\r\n";
+    let whom = Xclient {
+        client: "192.0.2.7:4711".parse().unwrap(),
+        sid: "p1.1.2.3",
+    };
+    let long = [b'x'; 600];
+    let wrong: [(&[u8], &str); 6] = [
+        (b"+O", "no answer in time"),
+        (b"\x16\x03\x01\0\n", "its answer is no POP3"),
+        (b"\n", "its answer is no POP3"),
+        (&long, "its line is too long"),
+        (b"+OK\r\n-ERR\r\n", "it talks out of turn"),
+        (b"-ERR\r\n\0", "it talks out of turn"),
+    ];
+    for (way, whom, states) in [
+        (Way::UserPass(JOE), None, &["banner", "user", "pass"][..]),
+        (Way::Plain(JOE), None, &["banner", "auth"]),
+        (Way::UserPass(JOE), Some(&whom), &["banner", "xclient"]),
+    ] {
+        for (before, state) in states.iter().enumerate() {
+            for (says, why) in wrong {
+                let says = [vec![ok; before], vec![says, b""]].concat();
+                let failure = log_in_for(whom, way, &says).0.unwrap_err();
+                let told = (failure.state.name(), failure.why.to_string());
+                assert_eq!(told, (*state, why.into()));
+            }
+        }
+    }
 }
 
 proptest! {
@@ -178,6 +293,6 @@ proptest! {
         let (mut stream, mut peer) = pair();
         peer.write_all(&says.concat()).unwrap();
         drop(peer);
-        let _ = enter(&mut stream, Way::Plain(JOE), &Alone::new().unwrap(), &|| now() + 1000);
+        let _ = enter(&mut stream, Way::Plain(JOE), None, &Alone::new().unwrap(), &|| now() + 1000);
     }
 }

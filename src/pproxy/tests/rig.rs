@@ -84,7 +84,7 @@ impl Rig {
         board.give_rows(&mut config, &|_| false).unwrap();
         let slot = board.claim().unwrap();
         let mut site = Site::new(&config);
-        site.resolve(&config);
+        site.resolve(&config).unwrap();
         let seat = Seat::take(board, slot, "pproxy").unwrap();
         let rig = Rig {
             board,
@@ -109,7 +109,7 @@ impl Rig {
     /// Lets a `HOST:PORT` of the configuration have these addresses.
     pub(super) fn resolved(&mut self, host: &str, list: &[SocketAddr]) {
         self.config.resolved.insert(host.into(), list.to_vec());
-        self.site.resolve(&self.config);
+        self.site.resolve(&self.config).unwrap();
     }
 
     /// Sets a variable, or an option or state: `vserv main softfail=empty`.
@@ -126,7 +126,7 @@ impl Rig {
         }
         self.board.publish(&self.config);
         self.site = Site::new(&self.config);
-        self.site.resolve(&self.config);
+        self.site.resolve(&self.config).unwrap();
     }
 
     /// A session with a client that sends these pieces, each in a packet of
