@@ -8,7 +8,8 @@ mod vars;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
-use vars::{ALLOW, SERVERS, SPOOL};
+use vars::keys::{ALLOW, PROXYPROTOCOL};
+use vars::{SERVERS, SPOOL};
 
 use crate::base::nets::{self, Net};
 use crate::daemon::config::Config;
@@ -33,6 +34,8 @@ pub fn main() -> ExitCode {
 /// One `server` of the configuration.
 struct Server {
     allow: Vec<Net>,
+    /// Who must begin with a header.
+    headers: Vec<Net>,
     row: usize,
 }
 
@@ -51,6 +54,7 @@ impl Service for Pserv {
     fn before_drop(config: &Config) -> Result<Pserv, String> {
         let server = |o: &crate::daemon::config::Object| Server {
             allow: nets::parse_list(o.keys.text(ALLOW)),
+            headers: nets::parse_list(o.keys.text(PROXYPROTOCOL)),
             row: o.row,
         };
         let servers = config.objects(SERVERS).iter().map(server).collect();

@@ -1,7 +1,7 @@
 //! Before a session: may this proxy come in, which mailbox does it want, and
 //! can we have it?
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
 
 use super::Server;
@@ -14,8 +14,9 @@ use crate::daemon::seat::Seat;
 use crate::maildir::maildrop::Maildrop;
 use crate::maildir::spool::Spool;
 use crate::maildir::{self, Error};
+use crate::net::proxy::{self, Header};
 use crate::net::stream::Stream;
-use crate::net::wait::Broken;
+use crate::net::wait::{Broken, Deadline};
 use crate::pop3::reply::{SYS_PERM, SYS_TEMP, err};
 use crate::pop3::wire::{Input, Wire};
 use crate::pop3::xpop::{self, Preamble};
@@ -40,8 +41,10 @@ pub(super) fn receive(
         );
     }
     seat.count(Count::Sessions as usize, 1);
-    let lines = match read_lines(&mut wire, seat) {
-        Ok(lines) => lines,
+    let began = now();
+    let until = || began + seat.var(PREAMBLETIMEOUT) * 1000;
+    let (client, lines) = match hear(&mut wire, server, peer, seat, &until) {
+        Ok(heard) => heard,
         Err(why) => {
             seat.count(Count::Failed as usize, 1);
             event!(XPOP_BAD, "-", rip = peer.ip(), why = why);
@@ -49,7 +52,10 @@ pub(super) fn receive(
         }
     };
     match xpop::parse(&lines[0], &lines[1], &lines[2]) {
-        Ok(preamble) => begin(spool, &preamble, wire, peer, seat),
+        Ok(mut preamble) => {
+            preamble.ip = preamble.ip.or(client);
+            begin(spool, &preamble, wire, peer, seat);
+        }
         Err(flaw) => {
             seat.count(Count::Failed as usize, 1);
             event!(
@@ -64,22 +70,53 @@ pub(super) fn receive(
     }
 }
 
-/// The three lines, all of them within one time.
-fn read_lines(wire: &mut Wire<'_>, seat: &Seat) -> Result<[Vec<u8>; 3], &'static str> {
-    let began = now();
-    let until = || began + seat.var(PREAMBLETIMEOUT) * 1000;
-    let mut lines = [const { Vec::new() }; 3];
-    for line in &mut lines {
-        match wire.next(xpop::LONGEST, &until, &until) {
-            Ok(Input::Line) => *line = wire.lines.line().to_vec(),
-            Ok(Input::TooLong) => return Err("a line of the preamble is too long"),
-            Ok(Input::Nul) => return Err("NUL in the preamble"),
-            Ok(Input::Eof) => return Err("the preamble is not complete"),
-            Err(Broken::Timeout) => return Err("the preamble did not come in time"),
-            Err(broken) => return Err(broken.reason()),
+/// The client of whom a header tells, where one is demanded. What the
+/// preamble says of the client is nearer to the truth.
+fn read_header(
+    wire: &mut Wire<'_>,
+    server: &Server,
+    peer: SocketAddr,
+    seat: &Seat,
+    until: Deadline<'_>,
+) -> Result<Option<IpAddr>, String> {
+    if !nets::holds(&server.headers, peer.ip()) {
+        return Ok(None);
+    }
+    match proxy::read(&mut wire.stream, seat, until) {
+        Ok(Header::Local) => Ok(None),
+        Ok(Header::Proxied { client, .. }) => Ok(Some(client.ip().to_canonical())),
+        Err(why) => {
+            let why = format!("header of the PROXY protocol: {why}");
+            Err(why)
         }
     }
-    Ok(lines)
+}
+/// Everything up to the end of the preamble: the header and the three lines;
+/// the client of the header too.
+fn hear(
+    wire: &mut Wire<'_>,
+    server: &Server,
+    peer: SocketAddr,
+    seat: &Seat,
+    until: Deadline<'_>,
+) -> Result<(Option<IpAddr>, [Vec<u8>; 3]), String> {
+    let client = read_header(wire, server, peer, seat, until)?;
+    let first = read_line(wire, until)?;
+    let rest = (read_line(wire, until)?, read_line(wire, until)?);
+    Ok((client, [first, rest.0, rest.1]))
+}
+
+/// One line; all of them have one time.
+fn read_line(wire: &mut Wire<'_>, until: Deadline<'_>) -> Result<Vec<u8>, String> {
+    let why = match wire.next(xpop::LONGEST, until, until) {
+        Ok(Input::Line) => return Ok(wire.lines.line().to_vec()),
+        Ok(Input::TooLong) => "a line of the preamble is too long",
+        Ok(Input::Nul) => "NUL in the preamble",
+        Ok(Input::Eof) => "the preamble is not complete",
+        Err(Broken::Timeout) => "the preamble did not come in time",
+        Err(broken) => broken.reason(),
+    };
+    Err(why.into())
 }
 
 /// Opens the maildrop and begins the session.

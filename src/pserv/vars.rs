@@ -18,13 +18,13 @@ mod table {
 pub(super) use table::*;
 
 #[rustfmt::skip]
-mod keys {
+pub(super) mod keys {
     use super::*;
     vars! { SERVER from 0;
         ALLOW "allow" Fixed Nets, "", "networks of the proxies; without it nobody is allowed";
+        PROXYPROTOCOL "proxyprotocol" Fixed Nets, "", "those of them who begin with a header of the PROXY protocol";
     }
 }
-pub(super) use keys::ALLOW;
 
 /// Place of the one kind there is.
 pub(super) const SERVERS: usize = 0;
