@@ -6,6 +6,7 @@
 //! number unchecked.
 
 use std::io;
+use std::ops::Range;
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release, SeqCst};
 use std::sync::atomic::{AtomicU8, AtomicU64};
 
@@ -16,6 +17,9 @@ use crate::sys::shm::Shared;
 
 /// Workers beyond the limit of sessions, who refuse.
 pub(crate) const BEYOND: usize = 2;
+/// Slots of helpers, behind those of the workers: one for each of so many
+/// generations, of which the old ones are about to leave theirs.
+pub(super) const HELPERS: usize = 4;
 
 /// What a slot is used for. Order matters: see [`Board::claim`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -142,7 +146,7 @@ impl Board {
     /// # Errors
     /// No memory.
     pub(crate) fn map(sessionlimit: usize, areas: &[usize]) -> io::Result<Board> {
-        let count = sessionlimit + BEYOND;
+        let count = sessionlimit + BEYOND + HELPERS;
         let area = |&words: &usize| Shared::map(words).map(|area| area.get());
         let areas: io::Result<Vec<_>> = areas.iter().map(area).collect();
         let board = Board {
@@ -217,8 +221,13 @@ impl Board {
         }
     }
 
-    /// How many slots there are.
+    /// How many slots there are for workers.
     pub(crate) fn len(&self) -> usize {
+        self.slots() - HELPERS
+    }
+
+    /// How many there are with those for helpers, which come last.
+    pub(crate) fn slots(&self) -> usize {
         self.states.len()
     }
 
@@ -250,17 +259,26 @@ impl Board {
 
     /// Takes the lowest free slot, so that the counting stays short.
     pub(crate) fn claim(&self) -> Option<usize> {
-        let taken = |slot: &AtomicU8| {
-            slot.compare_exchange(State::Free as u8, State::Starting as u8, Acquire, Relaxed)
-                .is_ok()
-        };
-        let place = self.states.iter().position(taken)?;
+        let place = self.claim_one(0..self.len())?;
         self.head(Head::High).fetch_max(place as u64 + 1, Relaxed);
         Some(place)
     }
 
+    /// Takes a free slot for a helper.
+    pub(super) fn claim_helper(&self) -> Option<usize> {
+        self.claim_one(self.len()..self.slots())
+    }
+
+    fn claim_one(&self, mut slots: Range<usize>) -> Option<usize> {
+        slots.find(|&slot| {
+            self.states[slot]
+                .compare_exchange(State::Free as u8, State::Starting as u8, Acquire, Relaxed)
+                .is_ok()
+        })
+    }
+
     fn mark(&self, kind: usize, slot: usize) -> &'static AtomicU64 {
-        &self.marks[(kind % MARKS) * self.len() + slot]
+        &self.marks[(kind % MARKS) * self.slots() + slot]
     }
 
     /// Marks a slot with a key; 0 takes the mark away. Marks are what limits
@@ -272,7 +290,7 @@ impl Board {
     /// How many slots bear this key, which is not 0. One pass over a dense
     /// row, so that it may be asked for every session.
     pub(crate) fn marked(&self, kind: usize, key: u64) -> usize {
-        let row = &self.marks[(kind % MARKS) * self.len()..][..self.used()];
+        let row = &self.marks[(kind % MARKS) * self.slots()..][..self.used()];
         row.iter().filter(|mark| mark.load(Relaxed) == key).count()
     }
 
@@ -315,7 +333,8 @@ impl Board {
 
     /// The sum of a counter over all slots.
     pub(crate) fn total(&self, counter: usize) -> u64 {
-        let words = (0..self.used()).filter_map(|slot| self.words(slot)[COUNTS..].get(counter));
+        let slots = (0..self.used()).chain(self.len()..self.slots());
+        let words = slots.filter_map(|slot| self.words(slot)[COUNTS..].get(counter));
         words.fold(0, |sum, word| sum.wrapping_add(word.load(Relaxed)))
     }
 }

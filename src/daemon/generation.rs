@@ -8,7 +8,8 @@ use std::sync::atomic::Ordering::Relaxed;
 use nix::sys::signal::Signal;
 
 use super::board::{Board, Field, Head, State, Text};
-use super::config::{Config, NO_ROW, Resolved};
+use super::config::Resolved;
+use super::config::{Config, NO_ROW};
 use super::doors::Doors;
 use super::load;
 use super::pool::GRACE;
@@ -64,7 +65,7 @@ impl Pool {
     /// stuck, frees the slots of the dead. Returns whether anybody is left.
     pub(crate) fn bury(&self, board: &Board) -> bool {
         let mut left = false;
-        for slot in 0..board.len() {
+        for slot in 0..board.slots() {
             let field = |f| board.field(slot, f).load(Relaxed);
             if board.state(slot) == State::Free || field(Field::Generation) != self.generation {
                 continue;

@@ -7,6 +7,7 @@ pub(crate) mod config;
 mod control;
 mod doors;
 mod generation;
+mod helper;
 mod keyfiles;
 mod list;
 mod load;

@@ -12,6 +12,7 @@ use std::sync::atomic::Ordering::{Relaxed, SeqCst};
 use super::board::{BEYOND, Board, Field, Head, State};
 use super::brood::{Brood, Child};
 use super::config::Config;
+use super::helper::Help;
 use super::load::{self};
 use super::policy::{Counts, Limits, advise};
 use super::room;
@@ -60,10 +61,12 @@ pub(super) struct Pool<S> {
     pub(super) service: S,
     /// A worker takes them over, with a pipe of its own.
     signals: Rc<Signals>,
-    poked: OwnedFd,
+    /// Closed in workers.
+    poked: Option<OwnedFd>,
     poke: OwnedFd,
     pid: i32,
     pub(super) children: Brood,
+    pub(super) help: Help,
     /// When the load was last looked at.
     pub(super) load_seen: Ms,
     /// No more forks; the pool ends when the last worker has left.
@@ -115,7 +118,8 @@ fn live<S: Service>(mut nest: Nest) -> io::Result<i32> {
         return Ok(0);
     }
     nest.channel = Some(channel);
-    let children = Brood::new(nest.board.len())?;
+    let children = Brood::new(nest.board.slots())?;
+    let help = Help::new(service.wants_helper());
     load::settle_heap();
     let (poked, poke) = crate::sys::proc::pipe()?;
     for fd in [&poked, &poke] {
@@ -126,10 +130,11 @@ fn live<S: Service>(mut nest: Nest) -> io::Result<i32> {
         nest,
         service,
         signals: Rc::new(signals),
-        poked,
+        poked: Some(poked),
         poke,
         pid: proc::pid(),
         children,
+        help,
         load_seen: 0,
         ending: false,
         kill_at: NEVER,
@@ -144,11 +149,10 @@ impl<S: Service> Pool<S> {
     fn run(&mut self) -> io::Result<i32> {
         let mut nap = 0;
         loop {
-            let own = [
-                self.signals.as_fd(),
-                self.poked.as_fd(),
-                self.nest.death.as_fd(),
-            ];
+            let Some(poked) = &self.poked else {
+                return Ok(1);
+            };
+            let own = [self.signals.as_fd(), poked.as_fd(), self.nest.death.as_fd()];
             let count = if self.ending { 2 } else { 3 };
             let ready = look(&own[..count], nap)?;
             if ready.contains(&0) {
@@ -156,7 +160,7 @@ impl<S: Service> Pool<S> {
             }
             if ready.contains(&1) {
                 let mut pokes = [0; 16];
-                let _ = nix::unistd::read(&self.poked, &mut pokes);
+                let _ = nix::unistd::read(poked, &mut pokes);
                 if pokes.contains(&room::ASKED) {
                     self.wake_the_asked();
                 }
@@ -224,6 +228,7 @@ impl<S: Service> Pool<S> {
             // Pokes could tell nothing new until a slot is free or the limit is raised.
             board.head(Head::Poked).store(1, Relaxed);
         }
+        self.keep_helper()?;
         Ok(match () {
             () if advice.spawn > BATCH => 0,
             () if advice.starved => 20,
@@ -234,12 +239,11 @@ impl<S: Service> Pool<S> {
     fn counts(&self) -> Counts {
         let board = self.nest.board;
         let busy = self
-            .children
-            .iter()
+            .workers()
             .filter(|c| board.state(c.slot) == State::Busy)
             .count();
         let free = board.free_slots();
-        let mine = self.children.len();
+        let mine = self.workers().count();
         Counts {
             idle: mine - busy,
             busy,
@@ -265,7 +269,7 @@ impl<S: Service> Pool<S> {
             board.state(c.slot) == State::Idle
                 && board.field(c.slot, Field::Leave).load(Relaxed) == 0
         };
-        let Some(highest) = self.children.iter().rev().find(idle) else {
+        let Some(highest) = self.workers().rev().find(idle) else {
             return;
         };
         board.field(highest.slot, Field::Leave).store(1, Relaxed);
@@ -275,14 +279,24 @@ impl<S: Service> Pool<S> {
     /// Forks one worker. `false`: not now.
     fn spawn(&mut self) -> io::Result<bool> {
         let board = self.nest.board;
-        let Some(slot) = self.children.claim(&board) else {
-            return Ok(false);
-        };
+        match self.children.claim(&board) {
+            Some(slot) => self.bear(slot, Self::become_worker),
+            None => Ok(false),
+        }
+    }
+
+    /// Forks a process for a claimed slot, which it will live in.
+    pub(super) fn bear(
+        &mut self,
+        slot: usize,
+        life: fn(&mut Self, usize) -> io::Result<i32>,
+    ) -> io::Result<bool> {
+        let board = self.nest.board;
         board
             .field(slot, Field::Generation)
             .store(self.nest.generation, Relaxed);
         match fork() {
-            Ok(Fork::Child) => leave(self.become_worker(slot).unwrap_or(1)),
+            Ok(Fork::Child) => leave(life(self, slot).unwrap_or(1)),
             Ok(Fork::Parent(pid)) => {
                 board.field(slot, Field::Pid).store(pid as u64, Relaxed);
                 board.head(Head::Forks).fetch_add(1, Relaxed);
@@ -300,18 +314,26 @@ impl<S: Service> Pool<S> {
         }
     }
 
-    /// In the child, signals still blocked: takes its own signals, lets go of
-    /// what is the pool's, and works.
-    fn become_worker(&mut self, slot: usize) -> io::Result<i32> {
-        let program = S::TABLES.name;
+    /// In the child, signals still blocked: takes its own signals, and lets
+    /// go of what is the pool's. `None` if that is gone meanwhile.
+    pub(super) fn sit(&mut self, slot: usize, role: Role) -> io::Result<Option<Seat>> {
+        let who = (S::TABLES.name, role);
         log::after_fork();
         Rc::get_mut(&mut self.signals).map_or(Ok(()), Signals::renew)?;
-        let seat = Seat::sit(self.nest.board, slot, program, self.signals.clone());
+        let seat = Seat::sit(self.nest.board, slot, who, self.signals.clone());
+        (self.nest.channel, self.poked) = (None, None);
         if proc::parent() != self.pid {
-            return Ok(1);
+            return Ok(None);
         }
-        self.nest.channel = None;
         unblock_signals()?;
+        Ok(Some(seat))
+    }
+
+    /// In the child: works.
+    fn become_worker(&mut self, slot: usize) -> io::Result<i32> {
+        let Some(seat) = self.sit(slot, Role::Worker)? else {
+            return Ok(1);
+        };
         if let Err(why) = self.service.after_fork() {
             event!(WORKER_DIED, "-", worker = seat.pid(), why = why);
             return Ok(1);

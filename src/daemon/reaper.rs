@@ -34,7 +34,9 @@ impl<S: Service> Pool<S> {
                 self.pause = FIRST_PAUSE;
             } else {
                 self.mourn(&child, death);
-                if first {
+                if self.is_helper(&child) {
+                    self.help.died();
+                } else if first {
                     self.not_before = now() + self.pause;
                     self.pause = (self.pause * 2).min(LONGEST_PAUSE);
                 }

@@ -94,7 +94,7 @@ impl<S: Service> Pool<S> {
             let field = |f| board.field(slot, f).load(Relaxed);
             field(Field::GiveWay) == field(Field::Serial) && field(Field::Serial) != 0
         };
-        for child in self.children.iter().filter(|child| asked(child.slot)) {
+        for child in self.workers().filter(|child| asked(child.slot)) {
             let _ = kill(child.pid, LOOK);
         }
     }

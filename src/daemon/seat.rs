@@ -1,4 +1,4 @@
-//! A worker's place: its slot, its signals, the live values it looks at.
+//! A worker's or helper's place: its slot, its signals, the live values it looks at.
 
 use std::cell::Cell;
 use std::os::fd::{AsFd, BorrowedFd};
@@ -26,6 +26,7 @@ pub(crate) struct Seat {
     board: Board,
     slot: usize,
     program: &'static str,
+    role: Role,
     pid: i32,
     signals: Rc<Signals>,
     ended: Cell<bool>,
@@ -42,17 +43,17 @@ impl Seat {
         Ok(Seat::sit(
             board,
             slot,
-            program,
+            (program, Role::Worker),
             Rc::new(Signals::listen(&SIGNALS)?),
         ))
     }
 
-    /// Sits down in a claimed slot; called in the worker, which is killed
-    /// unless it begins to wait, by [`Seat::end`], within `trytimeout`.
+    /// Sits down in a claimed slot; called in the worker or helper, which is
+    /// killed unless it begins to wait, by [`Seat::end`], within `trytimeout`.
     pub(super) fn sit(
         board: Board,
         slot: usize,
-        program: &'static str,
+        (program, role): (&'static str, Role),
         signals: Rc<Signals>,
     ) -> Seat {
         let pid = crate::sys::proc::pid();
@@ -60,6 +61,7 @@ impl Seat {
             board,
             slot,
             program,
+            role,
             pid,
             signals,
             ended: false.into(),
@@ -142,7 +144,7 @@ impl Seat {
     }
 
     fn retitle(&self) {
-        let mut title = format!("{}: {}", self.program, Role::Worker.name()).into_bytes();
+        let mut title = format!("{}: {}", self.program, self.role.name()).into_bytes();
         for text in [Text::Peer, Text::User, Text::Doing] {
             let bytes = self.board.text(self.slot, text);
             if !bytes.is_empty() {

@@ -5,6 +5,7 @@ use std::net::{SocketAddr, UdpSocket};
 use super::board::Board;
 use super::config::{Config, Kind};
 use super::seat::Seat;
+use crate::base::clock::{Ms, now};
 use crate::base::vars::Var;
 use crate::base::verbs::Args;
 use crate::net::stream::Stream;
@@ -49,6 +50,7 @@ pub(crate) enum Role {
     Master,
     Pool,
     Worker,
+    Helper,
 }
 
 impl Role {
@@ -57,6 +59,7 @@ impl Role {
             Role::Master => "master",
             Role::Pool => "pool",
             Role::Worker => "worker",
+            Role::Helper => "helper",
         }
     }
 }
@@ -124,6 +127,19 @@ pub(crate) trait Service: Sized {
     /// In a worker: one session or one datagram, from begin to end.
     fn serve(&mut self, work: Work<'_>, origin: Origin, seat: &Seat);
 
+    /// In the pool, when it is loaded: is there work for a helper? That is a
+    /// process like a worker, one for each current generation, for what no
+    /// session shall wait for. It dies with its master.
+    fn wants_helper(&self) -> bool {
+        false
+    }
+
+    /// In the helper: does what is due now and says when it wants to be asked
+    /// again. Waits only with `seat`, which ends the wait when the helper
+    /// is to leave, and never for long.
+    fn tend(&mut self, _: &Seat) -> Ms {
+        now() + 60_000
+    }
     /// In a worker between sessions, not more than once a second: 0 if the
     /// files of the program are those it has loaded, else a number that
     /// stands for what is there now. It is then loaded anew; if that fails it

@@ -103,7 +103,7 @@ impl<S: Service> Pool<S> {
             let field = |f| board.field(slot, f).load(Relaxed);
             board.state(slot) == State::Busy && field(Field::Fresh) == field(Field::Serial)
         };
-        for child in self.children.iter().filter(|child| fresh(child.slot)) {
+        for child in self.workers().filter(|child| fresh(child.slot)) {
             let _ = kill(child.pid, LOOK);
         }
     }

@@ -65,3 +65,19 @@ fn an_area_that_a_program_does_not_have_is_empty() {
     board.table(1).put(7, 1);
     assert_eq!(board.table(1).get(7), None);
 }
+
+#[test]
+fn a_helper_takes_no_place_of_a_worker_and_its_marks_are_its_own() {
+    let board = Board::map(1, &[]).unwrap();
+    let helpers: Vec<_> = (0..=HELPERS).map(|_| board.claim_helper()).collect();
+    assert_eq!(helpers[0], Some(board.len()));
+    assert_eq!(helpers[HELPERS], None);
+    assert_eq!((board.free_slots(), board.count(State::Starting)), (3, 0));
+    let helper = board.len();
+    board.set_mark(0, helper, 7);
+    assert_eq!((board.marked(0, 7), board.marked(1, 7)), (0, 0));
+    assert_eq!((0..4).map_while(|_| board.claim()).count(), 3);
+    board.add(helper, 0, 2);
+    board.add(0, 0, 3);
+    assert_eq!(board.total(0), 5);
+}
