@@ -51,6 +51,8 @@ line 4 '^\+OK 0 0' 'a new generation knows what the old one learned'
 seen pproxy 'ev=soft_failure .*user=full .*kind=tempfail' 'the log tells what was shown'
 ctl pproxy backend change b1 "check=127.0.0.1:$(port 3)" >/dev/null
 daemon pserv -d -f "$T/pserv.rc" && ready 2
+is_up() { ctl pproxy backend list | grep -q health=up; }
+until_ok is_up
 
 ctl pproxy set softfail empty >/dev/null
 rm "$T/spool/.popular-spool"

@@ -26,6 +26,7 @@ pub(crate) fn hex(octets: &[u8], text: &mut [u8]) {
         pair[1] = HEX[usize::from(octet & 15)];
     }
 }
+
 /// HMAC-SHA256 (RFC 2104) with one key. What depends on the key alone is done
 /// once, so that a short text takes two blocks of SHA-256 or three.
 #[derive(Clone)]

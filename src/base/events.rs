@@ -87,6 +87,8 @@ events! {
     PROXY_HEADER_BAD  0x0120 Adm "proxy_header_bad";
     LOGIN_DELAYED     0x0121 Inf "login_delayed";
     LIMIT_REACHED     0x0130 Adm "limit_reached";
+    BACKEND_DOWN      0x0138 Adm "backend_down";
+    BACKEND_UP        0x0139 Adm "backend_up";
     // As in the suite of old, for all daemons
     SESSION_STATE     0x0170 Adm "session_state";
     LOAD_STATE        0x0172 Adm "load_state";

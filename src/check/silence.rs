@@ -30,6 +30,11 @@ impl Silence<'_> {
         until > now && until - now <= PAUSE
     }
 
+    /// Was the last question answered, as far as we know?
+    pub(crate) fn is_none(&self) -> bool {
+        self.count.load(Relaxed) == 0
+    }
+
     /// The host gave an answer, of whatever kind. Writes only if there was
     /// silence before, since the page is shared.
     pub(crate) fn heard(&self) {

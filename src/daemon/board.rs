@@ -115,7 +115,7 @@ pub(crate) const OWN_CELLS: usize = 8;
 /// Kinds of marks; a program says what each of them is for.
 pub(crate) const MARKS: usize = 8;
 /// Objects at a time, in all generations together.
-const ROWS: usize = 16384;
+pub(crate) const ROWS: usize = 16384;
 
 const HEAD: usize = 16;
 const LIVE: usize = 128;
@@ -176,6 +176,16 @@ impl Board {
     pub(crate) fn row(&self, row: usize) -> &'static [AtomicU64] {
         let row = if row < ROWS { row } else { ROWS - 1 };
         &self.rows[row * CELLS..][..CELLS]
+    }
+
+    /// The numbers of an object that belong to the workers.
+    pub(crate) fn own_cells(&self, row: usize) -> &'static [AtomicU64] {
+        &self.row(row)[CELLS - OWN_CELLS..]
+    }
+
+    /// One of them: cell 0 to 7.
+    pub(crate) fn own_cell(&self, row: usize, cell: usize) -> &'static AtomicU64 {
+        &self.own_cells(row)[cell % OWN_CELLS]
     }
 
     /// Gives rows to the objects that have none; those in `used` are taken.

@@ -5,6 +5,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use super::board::{Board, Field, Head, State, Text};
 use super::config::Config;
 use super::doors::Doors;
+use super::service::Service;
 use crate::base::clock::now;
 use crate::base::kv::Row;
 use crate::base::vars::{Var, When};
@@ -24,8 +25,14 @@ pub(crate) fn variable(var: &Var, value: &str) -> String {
     row.text()
 }
 
-/// `KIND list`: id, holes, state, all options, the real address.
-pub(crate) fn objects(config: &Config, kind: usize, doors: &Doors) -> Vec<String> {
+/// `KIND list`: id, holes, state, all options, the real address, and what the
+/// program adds.
+pub(crate) fn objects<S: Service>(
+    board: &Board,
+    config: &Config,
+    kind: usize,
+    doors: &Doors,
+) -> Vec<String> {
     let table = &config.tables.kinds[kind];
     let show = |object: &super::config::Object| {
         let mut row = Row::default();
@@ -61,6 +68,7 @@ pub(crate) fn objects(config: &Config, kind: usize, doors: &Doors) -> Vec<String
         for (var, value) in object.keys.iter() {
             row.kv(var.name, &value);
         }
+        S::show(board, config, kind, object, &mut row);
         row.text()
     };
     config.objects(kind).iter().map(show).collect()

@@ -190,7 +190,12 @@ impl<S: Service> Master<S> {
             Act::Config => listed(self.config.print()),
             Act::Version => Answer::Ok(format!("{} {}", tables.name, env!("CARGO_PKG_VERSION"))),
             Act::DebugList => listed(self.debug_flags()),
-            Act::List(kind) => listed(list::objects(&self.config, kind, &self.doors)),
+            Act::List(kind) => listed(list::objects::<S>(
+                &self.board,
+                &self.config,
+                kind,
+                &self.doors,
+            )),
             Act::SessionList => match list::sessions(&self.board, &args.keys) {
                 Ok(lines) => listed(lines),
                 Err(why) => Answer::Err(why),

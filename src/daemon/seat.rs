@@ -99,8 +99,7 @@ impl Seat {
 
     /// What workers have learnt of an object: cell 0 to 7 of their own.
     pub(crate) fn object_cell(&self, row: usize, cell: usize) -> &'static AtomicU64 {
-        let own = super::board::CELLS - super::board::OWN_CELLS;
-        &self.board.row(row)[own + cell % super::board::OWN_CELLS]
+        self.board.own_cell(row, cell)
     }
 
     /// Adds to a counter of the program.

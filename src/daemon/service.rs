@@ -3,9 +3,10 @@
 use std::net::{SocketAddr, UdpSocket};
 
 use super::board::Board;
-use super::config::{Config, Kind};
+use super::config::{Config, Kind, Object};
 use super::seat::Seat;
 use crate::base::clock::{Ms, now};
+use crate::base::kv::Row;
 use crate::base::vars::Var;
 use crate::base::verbs::Args;
 use crate::net::stream::Stream;
@@ -26,6 +27,7 @@ pub(crate) struct Tables {
     /// Its own control words, which change no configuration.
     pub(crate) words: &'static [OwnWord],
 }
+
 /// A control word of a program.
 pub(crate) struct OwnWord {
     /// As in [`crate::base::verbs`].
@@ -140,6 +142,11 @@ pub(crate) trait Service: Sized {
     fn tend(&mut self, _: &Seat) -> Ms {
         now() + 60_000
     }
+
+    /// PRIVILEGED. In the master: adds to what a list shows of an object of
+    /// kind number `kind`.
+    fn show(_: &Board, _: &Config, _kind: usize, _: &Object, _: &mut Row) {}
+
     /// In a worker between sessions, not more than once a second: 0 if the
     /// files of the program are those it has loaded, else a number that
     /// stands for what is there now. It is then loaded anew; if that fails it

@@ -1,21 +1,23 @@
 //! Outgoing connections.
 
+use std::io;
+use std::net::{IpAddr, SocketAddr, TcpStream, UdpSocket};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::unix::net::UnixStream;
+use std::path::Path;
+use std::time::Duration;
+
 use nix::errno::Errno;
-use nix::poll::PollFlags;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::socket::{
     AddressFamily, SockFlag, SockProtocol, SockType, SockaddrStorage, UnixAddr, bind, connect,
     getsockopt, setsockopt, socket, sockopt,
 };
 use nix::sys::time::TimeVal;
-use std::io;
-use std::net::{IpAddr, SocketAddr, TcpStream, UdpSocket};
-use std::os::fd::{AsRawFd, OwnedFd};
-use std::os::unix::net::UnixStream;
-use std::path::Path;
-use std::time::Duration;
 
 use super::stream::Stream;
-use super::wait::{Broken, Deadline, Watch, wait_one};
+use super::wait::{Broken, Deadline, Stop, Watch, wait_one};
+use crate::base::clock::{Ms, now, poll_timeout};
 
 const FLAGS: SockFlag = SockFlag::SOCK_NONBLOCK.union(SockFlag::SOCK_CLOEXEC);
 
@@ -81,6 +83,68 @@ fn end(fd: OwnedFd, connected: bool) -> Result<Stream, Broken> {
     Ok(TcpStream::from(fd).into())
 }
 
+/// Connects to many at once, so that who does not answer keeps nobody
+/// waiting. `to` says from where and to whom, as for [`tcp`]; the results
+/// come in its order.
+///
+/// # Errors
+/// The watch; or as [`tcp`], each for itself.
+pub(crate) fn many(
+    to: &[(Option<IpAddr>, SocketAddr)],
+    watch: &dyn Watch,
+    until: Ms,
+) -> Result<Vec<Result<Stream, Broken>>, Stop> {
+    let mut begun: Vec<_> = to.iter().map(|&(from, at)| Some(begin(from, at))).collect();
+    let mut done: Vec<Option<Result<Stream, Broken>>> = to.iter().map(|_| None).collect();
+    watch.waiting(until);
+    loop {
+        for (from, result) in begun.iter_mut().zip(&mut done) {
+            if let Some(state) = from.take_if(|state| !matches!(state, Ok((_, false)))) {
+                *result = Some(state.and_then(|(fd, _)| end(fd, true)));
+            }
+        }
+        let left: Vec<_> = (0..to.len()).filter(|&n| done[n].is_none()).collect();
+        if left.is_empty() || now() >= until {
+            break;
+        }
+        for n in ready(&begun, &left, watch, until)? {
+            if let Some(Ok((fd, _))) = begun[n].take() {
+                done[n] = Some(end(fd, false));
+            }
+        }
+    }
+    let late = || Err(Broken::Timeout);
+    Ok(done.into_iter().map(|r| r.unwrap_or_else(late)).collect())
+}
+
+/// Which of the sockets that are `left` are ready, waiting for the first one.
+fn ready(
+    begun: &[Option<Result<(OwnedFd, bool), Broken>>],
+    left: &[usize],
+    watch: &dyn Watch,
+    until: Ms,
+) -> Result<Vec<usize>, Stop> {
+    let mut fds = vec![PollFd::new(watch.wake_fd(), PollFlags::POLLIN)];
+    let mut places = Vec::new();
+    for &n in left {
+        if let Some(Ok((fd, _))) = &begun[n] {
+            fds.push(PollFd::new(fd.as_fd(), PollFlags::POLLOUT));
+            places.push(n);
+        }
+    }
+    let timeout = PollTimeout::try_from(poll_timeout(until)).unwrap_or(PollTimeout::MAX);
+    // Should poll fail we are asked again until it is too late.
+    let _ = poll(&mut fds, timeout);
+    let is_ready = |fd: &PollFd<'_>| fd.any().unwrap_or(false);
+    if is_ready(&fds[0]) {
+        if let Some(stop) = watch.woken() {
+            return Err(stop);
+        }
+    }
+    let result = places.iter().zip(&fds[1..]).filter(|(_, fd)| is_ready(fd));
+    Ok(result.map(|(&n, _)| n).collect())
+}
+
 /// A datagram socket that hears `to` only, as for [`tcp`].
 ///
 /// # Errors
@@ -116,7 +180,6 @@ pub(crate) fn unix(path: &Path, patience: Duration) -> io::Result<UnixStream> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::base::clock::now;
     use crate::net::wait::Alone;
     use nix::sys::socket::{Backlog, bind, listen};
     use std::net::TcpListener;
@@ -146,6 +209,26 @@ mod tests {
         let why = tcp(Some(foreign), to, &alone, &soon).unwrap_err();
         assert!(why.to_string().starts_with("source 192.0.2.1: "), "{why}");
         assert!(udp(Some(foreign), to).is_err());
+    }
+
+    #[test]
+    fn one_that_does_not_answer_keeps_nobody_waiting() {
+        let alone = Alone::new().unwrap();
+        let open = TcpListener::bind("127.0.0.1:0").unwrap();
+        let shut = TcpListener::bind("127.0.0.1:0").unwrap();
+        // A queue that is full: whoever comes now hears nothing at all.
+        let full = TcpListener::bind("127.0.0.1:0").unwrap();
+        listen(&full, Backlog::new(0).unwrap()).unwrap();
+        let to = [&full, &shut, &open].map(|l| (None, l.local_addr().unwrap()));
+        drop(shut);
+        let queue: Vec<_> = many(&[to[0]; 3], &alone, now() + 100).unwrap();
+        assert!(queue[0].is_ok());
+        let start = now();
+        let results = many(&to, &alone, start + 300).unwrap();
+        assert!(matches!(results[0], Err(Broken::Timeout)));
+        assert!(matches!(results[1], Err(Broken::Io(_))));
+        assert!(results[2].is_ok());
+        assert!(now() - start < 5000);
     }
 
     #[test]

@@ -45,6 +45,19 @@ impl Broken {
             Broken::Io(_) => "io_error",
         }
     }
+
+    /// Is it that this host has run out of something? Then it says nothing of
+    /// the other side.
+    pub(crate) fn is_shortage(&self) -> bool {
+        let Broken::Io(why) = self else {
+            return false;
+        };
+        let errno = Errno::from_raw(why.raw_os_error().unwrap_or(0));
+        matches!(
+            errno,
+            Errno::EMFILE | Errno::ENFILE | Errno::ENOMEM | Errno::ENOBUFS | Errno::EADDRNOTAVAIL
+        )
+    }
 }
 
 impl std::fmt::Display for Broken {

@@ -80,6 +80,8 @@ pub(crate) enum Way<'w> {
     UserPass(Login<'w>),
     /// AUTH PLAIN (RFC 4616, RFC 5034).
     Plain(Login<'w>),
+    /// Not at all: a POP3 server is only met, to see whether it serves.
+    Greeting,
 }
 
 /// What the backend said in the end, without `+OK` and `-ERR`.
@@ -94,6 +96,8 @@ pub(crate) enum Entry {
 pub(crate) struct Failure {
     pub(crate) state: State,
     pub(crate) why: Broken,
+    /// It was not asked, since what we had to say cannot be said.
+    pub(crate) ours: bool,
 }
 
 /// Gets in on `stream`, which has just been connected. Where POP3 is spoken
@@ -120,6 +124,10 @@ pub(crate) fn enter(
         Way::Xpop(preamble) => talk.xpop(preamble),
         Way::UserPass(login) => talk.user_pass(login),
         Way::Plain(login) => talk.plain(login),
+        Way::Greeting => {
+            let reply = talk.meet()?;
+            talk.last(reply)
+        }
     }
 }
 
@@ -277,7 +285,11 @@ impl Talk<'_> {
 
     fn broken(&self, why: Broken) -> Failure {
         let state = self.state;
-        Failure { state, why }
+        Failure {
+            state,
+            why,
+            ours: false,
+        }
     }
 
     fn failure(&self, why: &'static str) -> Failure {
@@ -286,7 +298,10 @@ impl Talk<'_> {
 
     fn unfit(&mut self, state: State) -> Failure {
         self.state = state;
-        self.failure("user or password does not fit its line")
+        Failure {
+            ours: true,
+            ..self.failure("user or password does not fit its line")
+        }
     }
 }
 

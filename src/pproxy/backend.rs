@@ -5,9 +5,10 @@ use std::borrow::Cow;
 use std::net::SocketAddr;
 
 use super::call::{Caller, Opened};
+use super::health::News;
 use super::session::Session;
 use super::site::{Backend, Proto};
-use super::vars::Count;
+use super::vars::{Count, MARK_PENDING};
 use crate::auth::request::Account;
 use crate::net::listen::canonical;
 use crate::net::proxy::Header;
@@ -63,7 +64,8 @@ impl Session<'_> {
         if !self.vserv.serves(self.seat) {
             return Reach::Soft("vserv_disabled");
         }
-        if let Some(why) = backend.closed(self.seat) {
+        let closed = backend.closed(self.seat);
+        if let Some(why) = closed.filter(|_| !self.may_look(backend)) {
             return Reach::Soft(why);
         }
         if let Proto::Pop3 { .. } = backend.proto {
@@ -73,16 +75,25 @@ impl Session<'_> {
             };
             return self.open(backend, backend.way(login));
         }
-        self.reach_xpop(backend, account, user)
+        self.reach_xpop(backend, closed, account, user)
     }
 
     /// The same at a backend that is told the mailbox.
-    fn reach_xpop(&self, backend: &Backend, account: &Account, user: &[u8]) -> Reach {
+    fn reach_xpop(
+        &self,
+        backend: &Backend,
+        closed: Option<&'static str>,
+        account: &Account,
+        user: &[u8],
+    ) -> Reach {
         let Some(mailbox) = &account.mailbox else {
             return Reach::Soft("account_without_mailbox");
         };
         if let Some(early) = self.look(backend, mailbox) {
             return early;
+        }
+        if let Some(why) = closed {
+            return Reach::Soft(why);
         }
         let preamble = Preamble {
             mailbox,
@@ -126,7 +137,10 @@ impl Session<'_> {
     }
 
     fn enter_now(&self, backend: &Backend, way: Way<'_>) -> Result<Opened, NoEntry> {
-        let seat = self.seat;
+        let (seat, most) = (self.seat, backend.maxpending(self.seat));
+        if !seat.mark(MARK_PENDING, backend.key(), most) {
+            return Err(NoEntry::Soft("backend_pending"));
+        }
         let caller = Caller {
             seat,
             sid: &self.sid,
@@ -134,13 +148,20 @@ impl Session<'_> {
             header: self.header(backend),
         };
         let result = caller.enter(backend, way);
+        seat.unmark(MARK_PENDING);
         match result {
-            Ok(opened) => Ok(opened),
+            Ok(opened) => {
+                if !matches!(&opened.entry, Entry::Refused(_, text) if is_temporary(text)) {
+                    backend.heard(seat, News::Served);
+                }
+                Ok(opened)
+            }
             Err(failure) if matches!(failure.why, Broken::Stop(_)) => {
                 Err(NoEntry::Stop(failure.why))
             }
             Err(failure) => {
                 caller.log_failed(backend, &failure);
+                backend.failed(seat, &failure);
                 Err(NoEntry::Soft("backend_failed"))
             }
         }

@@ -39,6 +39,8 @@ pub(super) struct Failure {
     pub(super) state: &'static str,
     pub(super) at: SocketAddr,
     pub(super) why: Broken,
+    /// It could not be asked, for a reason that is not its own.
+    pub(super) ours: bool,
 }
 
 /// A backend did its part.
@@ -83,6 +85,7 @@ impl Caller<'_> {
                 state: "sendproxy",
                 at,
                 why,
+                ours: false,
             })?;
         let whom = match backend.xclient {
             true => self.client.or_else(|| stream.local()),
@@ -92,10 +95,11 @@ impl Caller<'_> {
         let whom = whom.map(|client| Xclient { client, sid });
         match enter(&mut stream, way, whom.as_ref(), self.seat, deadline) {
             Ok(entry) => Ok(Opened { stream, entry, at }),
-            Err(client::Failure { state, why }) => Err(Failure {
+            Err(client::Failure { state, why, ours }) => Err(Failure {
                 state: state.name(),
                 at,
                 why,
+                ours,
             }),
         }
     }
@@ -141,6 +145,7 @@ impl Caller<'_> {
             state: "resolve",
             at: ([0, 0, 0, 0], 0).into(),
             why: Broken::Io(std::io::Error::other("its name could not be resolved")),
+            ours: false,
         }))
     }
 
@@ -163,6 +168,7 @@ impl Failure {
         Failure {
             state: "connect",
             at,
+            ours: why.is_shortage(),
             why,
         }
     }

@@ -4,6 +4,7 @@
 use std::net::SocketAddr;
 
 use super::backend::Reach;
+use super::health::REFUSING;
 use super::penalty::{Attempt, Delayed};
 use super::session::{Mode, Phase, Session};
 use super::site::Backend;
@@ -253,6 +254,7 @@ impl<'s> Session<'s> {
     /// The mailbox of a verified user cannot be reached.
     fn fail_softly(&mut self, why: &str, backend: Option<&Backend>) -> Next {
         let kind = match soft(self.seat, self.vserv, backend) {
+            _ if why == REFUSING => Soft::Tempfail,
             Soft::Smart if self.was_empty() => Soft::Empty,
             Soft::Smart => Soft::Tempfail,
             kind => kind,

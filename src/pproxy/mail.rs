@@ -5,12 +5,19 @@ use super::backend::Reach;
 use super::session::Session;
 use super::site::{Backend, Proto};
 use super::vars::backend::CHECKKEY;
-use super::vars::{CHECKTIMEOUT, Count};
+use super::vars::{CHECKTIMEOUT, Count, DISABLED, MARK_PENDING};
 use crate::base::clock::now;
 use crate::check::ask::{Answer, Server, Why, ask};
 use crate::check::keyed::CheckKey;
 use crate::daemon::config::{Config, Object};
 use crate::net::wait::{Broken, Stop};
+
+impl Backend {
+    /// What those who wait for its pcheckd are marked with.
+    pub(super) fn check_mark(&self) -> u64 {
+        self.key() | 1 << 63
+    }
+}
 
 /// What must hold of the options of a backend.
 ///
@@ -42,6 +49,15 @@ pub(super) fn key(backend: &Object, config: &Config) -> Result<Option<CheckKey>,
 }
 
 impl Session<'_> {
+    /// Is the mail check good for somebody though the backend takes no new
+    /// session? Not if an administrator has said so; else those who have no
+    /// mail need not know of it, as long as pcheckd answers at once.
+    pub(super) fn may_look(&self, backend: &Backend) -> bool {
+        backend.proto == Proto::Cxpop
+            && self.seat.object_state(backend.row) != DISABLED
+            && backend.silence(self.seat).is_none()
+    }
+
     /// What the mail check says, if that ends the way to the backend.
     pub(super) fn look(&self, backend: &Backend, mailbox: &str) -> Option<Reach> {
         if backend.proto != Proto::Cxpop || backend.check_addresses.is_empty() {
@@ -52,8 +68,17 @@ impl Session<'_> {
             self.count(Count::CheckSkipped, 1);
             return None;
         }
+        // Who does without may have to wait for the backend, which has a
+        // limit of its own: together they cannot take all slots.
+        let (seat, most) = (self.seat, backend.maxpending(self.seat));
+        if !seat.mark(MARK_PENDING, backend.check_mark(), most) {
+            self.count(Count::CheckSkipped, 1);
+            return None;
+        }
         self.count(Count::Checks, 1);
-        let answer = match self.ask(backend, mailbox) {
+        let answer = self.ask(backend, mailbox);
+        seat.unmark(MARK_PENDING);
+        let answer = match answer {
             Ok(answer) => answer,
             Err(stop) => return Some(Reach::Stopped(Broken::Stop(stop))),
         };

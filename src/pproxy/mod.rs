@@ -5,22 +5,28 @@ mod call;
 mod delay;
 mod empty;
 mod fallback;
+mod health;
 mod limits;
 mod login;
 mod mail;
 mod meet;
 mod memory;
 mod penalty;
+mod prober;
 mod sasl;
 mod session;
 mod site;
 mod soft;
 mod vars;
 
+use self::prober::Prober;
 use self::session::Session;
 use self::site::Site;
 use crate::auth::chain::Chain;
-use crate::daemon::config::Config;
+use crate::base::clock::Ms;
+use crate::base::kv::Row;
+use crate::daemon::board::Board;
+use crate::daemon::config::{Config, Object};
 use crate::daemon::seat::Seat;
 use crate::daemon::service::{Origin, Service, Tables, Work, too_much};
 use crate::net::stream::Stream;
@@ -35,6 +41,8 @@ pub fn main() -> std::process::ExitCode {
 pub(crate) struct Proxy {
     site: Site,
     chain: Chain,
+    /// Used in the helper only.
+    prober: Prober,
 }
 
 impl Service for Proxy {
@@ -47,7 +55,12 @@ impl Service for Proxy {
     fn before_drop(config: &Config) -> Result<Proxy, String> {
         let site = Site::new(config);
         let chain = Chain::open(&[], &site.moduledir)?;
-        Ok(Proxy { site, chain })
+        let prober = Prober::default();
+        Ok(Proxy {
+            site,
+            chain,
+            prober,
+        })
     }
 
     fn after_drop(&mut self, config: &Config) -> Result<(), String> {
@@ -75,6 +88,20 @@ impl Service for Proxy {
         self.chain.stale()
     }
 
+    fn wants_helper(&self) -> bool {
+        !self.site.backends.is_empty()
+    }
+
+    fn tend(&mut self, seat: &Seat) -> Ms {
+        self.prober.tend(&self.site, seat)
+    }
+
+    fn show(board: &Board, config: &Config, kind: usize, object: &Object, row: &mut Row) {
+        match kind {
+            vars::BACKEND => health::show(board, config, object, row),
+            _ => {}
+        }
+    }
     fn refuse(&mut self, mut stream: Stream, _: Origin, limit: &str) {
         let mut line = Vec::new();
         err(

@@ -6,19 +6,23 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 
 use super::vars::{self, BACKEND, ENABLED, PDM, VSERV};
-use super::{call, mail};
+use super::{call, health, mail};
 use crate::auth::chain::Spec;
 use crate::base::nets::{self, Net};
 use crate::check::keyed::CheckKey;
 use crate::check::silence::Silence;
 use crate::daemon::config::{Config, Object};
 use crate::daemon::seat::Seat;
+use crate::daemon::vars::MAXSESSION;
 use crate::net::proxy::Version;
 use crate::pop3::client::{Login, Way};
 use crate::pop3::greet::greeting;
 
 /// The port of pcheckd, unless a backend says otherwise.
 const CHECK_PORT: u16 = 50110;
+
+/// A proxy with few slots lets so many sessions wait for one backend.
+const LEAST_PENDING: u64 = 10;
 
 /// Longest `sidprefix`, so that session ids keep to their limit.
 const PREFIX_MAX: usize = 20;
@@ -85,13 +89,15 @@ pub(crate) struct Backend {
     pub(crate) sendproxy: Option<Version>,
     /// It believes us for whom we come.
     pub(crate) xclient: bool,
+    /// Stands for the addresses, see `health.rs`.
+    pub(crate) print: u16,
     pub(crate) row: usize,
 }
 
 /// All of it.
 pub(crate) struct Site {
     vservs: Vec<Vserv>,
-    backends: Vec<Backend>,
+    pub(super) backends: Vec<Backend>,
     /// Place in `backends` by id.
     places: HashMap<String, usize>,
     pub(crate) sidprefix: String,
@@ -173,6 +179,7 @@ impl Site {
     pub(crate) fn resolve(&mut self, config: &Config) -> Result<(), String> {
         for backend in &mut self.backends {
             backend.addresses = config.addresses(&backend.host).to_vec();
+            backend.print = health::print(&backend.addresses);
             backend.check_addresses = match backend.check.as_str() {
                 "" => backend.addresses.clone(),
                 check => config.addresses(check).to_vec(),
@@ -242,6 +249,7 @@ impl Backend {
                 _ => Some(Version::V2),
             },
             xclient: object.keys.number(vars::backend::XCLIENT) == 1,
+            print: health::print(&[]),
             row: object.row,
         }
     }
@@ -269,7 +277,21 @@ impl Backend {
         match seat.object_state(self.row) {
             vars::DISABLED => Some("backend_disabled"),
             vars::DRAINING => Some("backend_draining"),
-            _ => None,
+            _ => self.down(seat),
+        }
+    }
+
+    /// What its sessions are marked with; the same in all generations.
+    pub(crate) fn key(&self) -> u64 {
+        key(self.row)
+    }
+
+    /// How many sessions may wait for its answer at a time, and how many for
+    /// that of its pcheckd.
+    pub(crate) fn maxpending(&self, seat: &Seat) -> u64 {
+        match seat.object_var(self.row, vars::backend::MAXPENDING) {
+            0 => (seat.var(MAXSESSION) / 10).max(LEAST_PENDING),
+            own => own,
         }
     }
 
@@ -288,4 +310,9 @@ impl Backend {
             until: seat.object_cell(self.row, 1),
         }
     }
+}
+
+/// What sessions at the backend in this row are marked with.
+pub(crate) fn key(row: usize) -> u64 {
+    row as u64 + 1
 }

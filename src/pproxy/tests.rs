@@ -2,6 +2,7 @@
 
 mod delay;
 mod fallback;
+mod health;
 mod rig;
 mod sasl;
 mod smart;
@@ -118,7 +119,8 @@ fn a_check_that_tells_nothing_connects() {
 
 #[test]
 fn after_five_silences_nobody_waits_for_the_check() {
-    let mut rig = Rig::new(&nobody().to_string(), &format!("check={}", nobody()));
+    let at = health::server(vec![(3, "-ERR not you\r\n"); 7]);
+    let mut rig = Rig::new(&at.to_string(), &format!("check={}", nobody()));
     rig.set("checktimeout 10");
     for _ in 0..7 {
         assert_eq!(rig.login("joe"), EMPTY);

@@ -1,6 +1,7 @@
 //! What an administrator can say to the proxy: variables, objects, and the
 //! names of the counters.
 
+use super::health;
 use crate::base::vars::vars;
 use crate::base::{paths, table};
 use crate::daemon::board;
@@ -45,6 +46,7 @@ mod values {
             SOURCE   "source"   Fixed Addr,                     "",        "the address of ours from which it is reached; the system's choice if empty";
             SOFTFAIL "softfail" Live  Word(SOFT_OR_DEFAULT),    "default", "as the variable; default leaves it to the virtual server";
             MAXSESSION "maxsession" Live Int(0, 100_000),       "0",       "sessions there at a time; 0: no limit";
+            MAXPENDING "maxpending" Live Int(0, 1_000_000),     "0",       "how many sessions may wait for its answer at once; 0: a tenth of maxsession, at least 10";
         }
     }
     pub(crate) mod vserv {
@@ -70,12 +72,16 @@ pub(crate) const DELAYS: usize = 1;
 pub(crate) const LIMITS_LOGGED: usize = 2;
 /// The one in which wrong passwords are counted.
 pub(crate) const PENALTIES: usize = 3;
+/// The one that holds why backends are down.
+pub(crate) const REASONS: usize = 4;
+
 /// The areas, in words. No page that nobody writes to takes memory.
 static AREAS: &[usize] = &[
     table::words(1 << 18),
     table::words(1 << 18),
     board::MARKS,
     penalty::words(1 << 15),
+    health::AREA,
 ];
 
 /// Control words of the proxy's own.
@@ -93,12 +99,15 @@ static WORDS: &[OwnWord] = &[
         run: super::penalty::clear,
     },
 ];
+
 /// Kinds of marks: what sessions are counted by.
 pub(crate) const MARK_IP: usize = 0;
 pub(crate) const MARK_NET: usize = 1;
 pub(crate) const MARK_USER: usize = 2;
 pub(crate) const MARK_VSERV: usize = 3;
 pub(crate) const MARK_BACKEND: usize = 4;
+/// Those who wait for the answer of a backend, or of its pcheckd.
+pub(crate) const MARK_PENDING: usize = 5;
 /// Those who wait for a refusal; all of them have the key 1.
 pub(crate) const MARK_SLEEPING: usize = 6;
 

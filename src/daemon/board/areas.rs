@@ -10,6 +10,7 @@ impl Board {
     pub(crate) fn area(&self, which: usize) -> &'static [AtomicU64] {
         self.areas.get(which).copied().unwrap_or_default()
     }
+
     /// An area as a table of what workers have learnt.
     pub(crate) fn table(&self, which: usize) -> Table {
         Table::new(self.area(which))

@@ -7,14 +7,19 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::thread::{JoinHandle, spawn};
 
 use crate::auth::request::{Account, Outcome, Request};
+use crate::base::kv::Row;
 use crate::daemon::board::Board;
 use crate::daemon::config::Config;
 use crate::daemon::seat::Seat;
 use crate::net::stream::tests::pair;
+use crate::net::wait::Broken;
+use crate::pproxy::call::Failure;
+use crate::pproxy::health;
 use crate::pproxy::login::Judge;
+use crate::pproxy::prober::Prober;
 use crate::pproxy::session::Session;
-use crate::pproxy::site::Site;
-use crate::pproxy::vars::{BACKEND, COUNTERS, TABLES, VSERV};
+use crate::pproxy::site::{Backend, Site};
+use crate::pproxy::vars::{BACKEND, COUNTERS, MARK_PENDING, TABLES, VSERV};
 
 /// Knows everybody whose password is `secret`; `lost` has a backend that is
 /// not there, `broken` a module that fails.
@@ -157,6 +162,51 @@ impl Rig {
     pub(super) fn count(&self, name: &str) -> u64 {
         self.board
             .total(COUNTERS.iter().position(|c| *c == name).unwrap())
+    }
+
+    /// What the helper does when the backend is due.
+    pub(super) fn probe(&self) {
+        let mut prober = Prober::default();
+        prober.tend(&self.site, &self.seat);
+        prober.probe(&[0], &self.site, &self.seat);
+    }
+
+    /// The backend fails once.
+    pub(super) fn fails(&self) {
+        let why = std::io::Error::from(std::io::ErrorKind::ConnectionRefused);
+        let failure = Failure::connect(nobody(), Broken::Io(why));
+        let backend = self.site.backend("b1").unwrap();
+        backend.failed(&self.seat, &failure);
+    }
+
+    pub(super) fn is_down(&self) -> bool {
+        self.site.backend("b1").unwrap().down(&self.seat).is_some()
+    }
+
+    /// What `backend list` adds.
+    pub(super) fn shown(&self) -> String {
+        let mut row = Row::default();
+        let backend = &self.config.objects(BACKEND)[0];
+        health::show(&self.board, &self.config, backend, &mut row);
+        row.text()
+    }
+
+    /// Lets other sessions wait for the backend.
+    pub(super) fn pending(&self, sessions: usize) {
+        self.marked(sessions, Backend::key);
+    }
+
+    /// Lets other sessions wait for its pcheckd.
+    pub(super) fn checking(&self, sessions: usize) {
+        self.marked(sessions, Backend::check_mark);
+    }
+
+    fn marked(&self, sessions: usize, key: fn(&Backend) -> u64) {
+        let key = key(self.site.backend("b1").unwrap());
+        for _ in 0..sessions {
+            let slot = self.board.claim().unwrap();
+            self.board.set_mark(MARK_PENDING, slot, key);
+        }
     }
 
     /// Mail checks of backend `b1` in a row that nobody answered.
