@@ -21,11 +21,13 @@ BIN        = $(TARGET)/release
 PROVE      = prove
 PROVEFLAGS = -j2
 DAEMONS    = pproxy pserv pcheckd
+CONFFILES  = pproxy.rc pserv.rc pcheckd.rc capa/default
 SCRIPTS    = .ci/run t/*.t t/lib/*.sh t/deps t/bench t/demo t/stand rc.d/*
 
 # rustup installs where only a login shell looks.
 ENV = PATH="$$PATH:$$HOME/.cargo/bin" POPULAR_PREFIX=$(PREFIX) POPULAR_SYSCONFDIR=$(SYSCONFDIR) \
-	POPULAR_RUNDIR=$(RUNDIR) POPULAR_SPOOL=$(SPOOL) POPULAR_MODULEDIR=$(MODULEDIR)
+	POPULAR_RUNDIR=$(RUNDIR) POPULAR_SPOOL=$(SPOOL) POPULAR_MODULEDIR=$(MODULEDIR) \
+	POPULAR_CAPADIR=$(CONFDIR)/capa
 
 # What the files of the tree call by its usual name is called by its name here.
 SED = sed -e 's,/usr/local/lib/popular,$(MODULEDIR),g' -e 's,/usr/local/sbin,$(SBINDIR),g' \
@@ -65,7 +67,7 @@ lint:
 		then exit 1; fi
 	shellcheck -x $(SCRIPTS)
 
-# A start file that is there already belongs to the administrator.
+# What is there already of these files belongs to the administrator.
 install:
 	@test -x "$(BIN)/pproxy" || { echo 'nothing is built yet: run make first'; exit 1; }
 	install -d "$(DESTDIR)$(SBINDIR)" "$(DESTDIR)$(BINDIR)" "$(DESTDIR)$(MODULEDIR)" \
@@ -87,10 +89,11 @@ install:
 	@set -e; umask 022; for name in $(DAEMONS); do \
 		echo "$(RCDIR)/$$name"; \
 		$(SED) "rc.d/$$name" >"$(DESTDIR)$(RCDIR)/$$name"; \
-		chmod 755 "$(DESTDIR)$(RCDIR)/$$name"; \
-		file="$(DESTDIR)$(CONFDIR)/$$name.rc"; \
-		if [ -e "$$file" ]; then echo "$(CONFDIR)/$$name.rc is kept as it is"; \
-		else echo "$(CONFDIR)/$$name.rc"; $(SED) "etc/$$name.rc" >"$$file"; fi; done
+		chmod 755 "$(DESTDIR)$(RCDIR)/$$name"; done
+	@set -e; umask 022; for name in $(CONFFILES); do \
+		file="$(DESTDIR)$(CONFDIR)/$$name"; \
+		if [ -e "$$file" ]; then echo "$(CONFDIR)/$$name is kept as it is"; \
+		else echo "$(CONFDIR)/$$name"; $(SED) "etc/$$name" >"$$file"; fi; done
 	umask 022; $(SED) rc.d/popular.subr >"$(DESTDIR)$(SHAREDIR)/popular.subr"
 
 # Start files that were edited stay, and say so.
@@ -103,11 +106,12 @@ uninstall:
 	rm -f "$(DESTDIR)$(INCLUDEDIR)/popular/pdm.h" "$(DESTDIR)$(SHAREDIR)/popular.subr"
 	@for page in man/*.[1-8]; do \
 		rm -f "$(DESTDIR)$(MANDIR)/man$${page##*.}/$${page##*/}"; done
-	@for name in $(DAEMONS); do rm -f "$(DESTDIR)$(RCDIR)/$$name"; \
-		file="$(DESTDIR)$(CONFDIR)/$$name.rc"; \
+	@for name in $(DAEMONS); do rm -f "$(DESTDIR)$(RCDIR)/$$name"; done
+	@for name in $(CONFFILES); do \
+		file="$(DESTDIR)$(CONFDIR)/$$name"; \
 		if [ ! -e "$$file" ]; then :; \
-		elif $(SED) "etc/$$name.rc" | cmp -s - "$$file"; then rm -f "$$file"; \
-		else echo "$(CONFDIR)/$$name.rc was edited: left where it is"; fi; done
+		elif $(SED) "etc/$$name" | cmp -s - "$$file"; then rm -f "$$file"; \
+		else echo "$(CONFDIR)/$$name was edited: left where it is"; fi; done
 	@for dir in "$(CONFDIR)/capa" "$(CONFDIR)" "$(MODULEDIR)" "$(INCLUDEDIR)/popular" "$(SHAREDIR)"; do \
 		rmdir "$(DESTDIR)$$dir" 2>/dev/null || :; done
 	@test -z "$(DESTDIR)" || find "$(DESTDIR)" -depth -type d -exec rmdir {} + 2>/dev/null || :

@@ -7,7 +7,7 @@
 plan 9
 
 spool
-mkdir "$T/capa"
+cp -R etc/capa "$T/capa"
 file users </dev/null
 modules 2>/dev/null
 

@@ -28,8 +28,8 @@ is "$(there /usr/local/lib/popular/libpdm_flat.so /usr/local/include/popular/pdm
     'modules and their header are there'
 is "$(for page in man/*.[1-8]; do there "/usr/local/share/man/man${page##*.}/${page##*/}"; done)" '' \
     'so is the whole manual'
-is "$(there /etc/popular/pproxy.rc /etc/popular/pserv.rc /etc/popular/pcheckd.rc)" '' \
-    'so are the start files'
+is "$(there /etc/popular/pproxy.rc /etc/popular/pserv.rc /etc/popular/pcheckd.rc \
+    /etc/popular/capa/default)" '' 'so are the start files, and a list of capabilities'
 is "$(there /etc/init.d/pproxy /usr/local/share/popular/popular.subr)" '' \
     'and the start scripts'
 is "$(find "$D" -mindepth 1 ! -perm -044)" '' 'everybody may read all of it'

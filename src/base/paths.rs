@@ -12,5 +12,7 @@ const fn or(value: Option<&'static str>, fallback: &'static str) -> &'static str
 pub(crate) const RUNDIR: &str = or(option_env!("POPULAR_RUNDIR"), "/run/popular");
 /// The root of all mailboxes.
 pub(crate) const SPOOL: &str = or(option_env!("POPULAR_SPOOL"), "/var/spool/popular");
+/// Lists of capabilities.
+pub(crate) const CAPADIR: &str = or(option_env!("POPULAR_CAPADIR"), "/etc/popular/capa");
 /// Modules.
 pub(crate) const MODULEDIR: &str = or(option_env!("POPULAR_MODULEDIR"), "/usr/local/lib/popular");

@@ -2,11 +2,14 @@
 //! data, described by tables; the kit adds, changes, lists and prints it
 //! without knowing what it means.
 
+mod files;
+
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::rc::Rc;
 
 use crate::base::log::Area;
-use crate::base::vars::{Var, Vars};
+use crate::base::vars::{Key, Var, Vars};
 use crate::base::words::quote;
 use crate::daemon::keyfiles::KeyFiles;
 use crate::daemon::service::Tables;
@@ -29,8 +32,24 @@ pub(crate) struct Kind {
     pub(crate) ordered: bool,
     /// Can it be loaded anew?
     pub(crate) reloads: bool,
+    /// Is it a file? Then it is loaded and not added, and has neither holes
+    /// nor options.
+    pub(crate) file: Option<Source>,
     pub(crate) help: &'static str,
 }
+
+/// Where the files of a kind are, and what stands in them.
+pub(crate) struct Source {
+    /// The variable that names their directory.
+    pub(crate) dir: Key,
+    pub(crate) parse: fn(&[u8]) -> Parsed,
+}
+
+/// The lines of a file that count, or all that are wrong.
+pub(crate) type Parsed = Result<Vec<String>, Vec<Wrong>>;
+
+/// A line that is wrong, counted from 1, and why.
+pub(crate) type Wrong = (usize, &'static str);
 
 /// No row of the shared page has been given.
 pub(crate) const NO_ROW: usize = usize::MAX;
@@ -42,6 +61,8 @@ pub(crate) struct Object {
     /// What filled the holes behind the id.
     pub(crate) words: Vec<String>,
     pub(crate) keys: Vars,
+    /// What its file held when it was loaded.
+    pub(crate) lines: Rc<[String]>,
     /// Place in [`Kind::states`].
     pub(crate) state: usize,
     /// Its row of live values in the shared page.
@@ -56,6 +77,7 @@ impl Object {
         self.id == other.id
             && self.words == other.words
             && self.reloads == other.reloads
+            && self.lines == other.lines
             && self.row == other.row
             && self.keys.same_but_live(&other.keys)
     }
@@ -152,6 +174,7 @@ impl Config {
         let mut object = Object {
             id: id.clone(),
             words: words.to_vec(),
+            lines: Rc::default(),
             keys: Vars::new([row.keys, &[]]),
             state: 0,
             row: NO_ROW,
@@ -274,7 +297,8 @@ impl Config {
         lines.extend(on.map(|(_, name)| format!("debug {name} on")));
         for (kind, object) in self.all() {
             let row = &self.tables.kinds[kind];
-            let mut line = format!("{} add {}", row.name, object.id);
+            let verb = if row.file.is_some() { "load" } else { "add" };
+            let mut line = format!("{} {verb} {}", row.name, object.id);
             object
                 .words
                 .iter()

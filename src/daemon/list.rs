@@ -65,6 +65,9 @@ pub(crate) fn objects<S: Service>(
                 .collect();
             row.kv("addresses", &list.join(","));
         }
+        if table.file.is_some() {
+            row.kv("lines", &object.lines.len());
+        }
         for (var, value) in object.keys.iter() {
             row.kv(var.name, &value);
         }

@@ -1,11 +1,10 @@
 //! PRIVILEGED. The master: control socket, listeners, generations. It never
 //! reads an octet from a client and never runs module code.
 
-use std::io;
-use std::os::fd::{AsFd, OwnedFd};
-
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::Signal;
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
 
 use super::board::Board;
 use super::config::{Config, Object};
@@ -225,7 +224,8 @@ impl<S: Service> Master<S> {
         }
         let mut fresh = self.config.clone();
         fresh.reload_all();
-        if let Err(why) = self.attempt(fresh, Cause::Own("SIGHUP")) {
+        let read = fresh.load_again();
+        if let Err(why) = read.and_then(|()| self.attempt(fresh, Cause::Own("SIGHUP"))) {
             event!(LOAD_FAILED, "-", cause = "SIGHUP", why = why);
         }
     }

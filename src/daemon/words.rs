@@ -18,6 +18,7 @@ pub(crate) enum Act {
     Set,
     Debug,
     Add(usize),
+    Load(usize),
     Change(usize),
     Delete(usize),
     Switch(usize),
@@ -57,7 +58,14 @@ impl Act {
         use Act::*;
         matches!(
             self,
-            Set | Debug | Add(_) | Change(_) | Delete(_) | Switch(_) | Order(_) | Reload(_)
+            Set | Debug
+                | Add(_)
+                | Load(_)
+                | Change(_)
+                | Delete(_)
+                | Switch(_)
+                | Order(_)
+                | Reload(_)
         )
     }
 }
@@ -105,12 +113,15 @@ pub(crate) fn table(tables: &Tables) -> Vec<Verb<Act>> {
         let mut add = |pattern: String, act, help: &str, keys| {
             verbs.push(row(pattern, act, help.into(), keys))
         };
-        add(
-            format!("{name} add ID {}{options}", kind.holes),
-            Act::Add(n),
-            kind.help,
-            kind.keys,
-        );
+        match kind.file {
+            Some(_) => add(format!("{name} load ID"), Act::Load(n), kind.help, &[]),
+            None => add(
+                format!("{name} add ID {}{options}", kind.holes),
+                Act::Add(n),
+                kind.help,
+                kind.keys,
+            ),
+        }
         if !options.is_empty() {
             add(
                 format!("{name} change ID KEY=VALUE [KEY=VALUE...]"),
@@ -169,6 +180,7 @@ pub(crate) fn apply(config: &mut Config, act: Act, args: &Args) -> Result<(), St
         Act::Set => config.vars.set(word(0), word(1)),
         Act::Debug => debug(config, word(0), word(1) == "on"),
         Act::Add(kind) => config.add(kind, &args.words, &args.keys),
+        Act::Load(kind) => config.load(kind, word(0)),
         Act::Change(kind) => config.change(kind, word(0), &args.keys),
         Act::Delete(kind) => config.delete(kind, word(0)),
         Act::Switch(kind) if config.tables.kinds[kind].states.len() == 1 => {

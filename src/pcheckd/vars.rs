@@ -37,6 +37,7 @@ pub(super) static KINDS: &[Kind] = &[Kind {
     listens: Some(Proto::Udp),
     ordered: false,
     reloads: false,
+    file: None,
     help: "listens for questions at an address",
 }];
 

@@ -24,19 +24,6 @@ pub(crate) static CAPABILITIES: &[u8] = b"+OK Capability list follows\r\n\
     IMPLEMENTATION POPular\r\n\
     .\r\n";
 
-/// Appends the answer to CAPA. A delay between logins, in seconds, is told
-/// if there is one (RFC 2449 section 6.5).
-pub(crate) fn capabilities(out: &mut Vec<u8>, delay: u64) {
-    let list = CAPABILITIES.strip_suffix(END).unwrap_or(CAPABILITIES);
-    out.extend_from_slice(list);
-    if delay > 0 {
-        out.extend_from_slice(format!("LOGIN-DELAY {delay}\r\n").as_bytes());
-    }
-    out.extend_from_slice(END);
-}
-
-const END: &[u8] = b".\r\n";
-
 #[cfg(test)]
 mod tests {
     use super::*;

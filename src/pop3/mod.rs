@@ -1,5 +1,6 @@
 //! Floor 3: the protocol (RFC 1939, 2449, 3206). Knows no processes.
 
+pub(crate) mod capa;
 pub(crate) mod client;
 pub(crate) mod command;
 pub(crate) mod greet;

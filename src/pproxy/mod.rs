@@ -2,6 +2,7 @@
 
 mod backend;
 mod call;
+mod capa;
 mod delay;
 mod empty;
 mod fallback;

@@ -13,9 +13,9 @@ use crate::daemon::seat::Seat;
 use crate::daemon::vars::{IDLETIMEOUT, WRITETIMEOUT};
 use crate::net::stream::Stream;
 use crate::net::wait::{Broken, GAVE_WAY};
+use crate::pop3::capa;
 use crate::pop3::command::Args::*;
 use crate::pop3::command::{Command, Next, Refusal, States, parse};
-use crate::pop3::greet::capabilities;
 use crate::pop3::reply::{SYS_TEMP, err, ok};
 use crate::pop3::wire::{COMMAND, Input, Wire};
 use crate::sys::secret::Secret;
@@ -292,8 +292,10 @@ impl<'s> Session<'s> {
     }
 
     fn capa(&mut self, _: &[&[u8]]) -> Result<Next, Refusal> {
-        let delay = self.seat.var(LOGINDELAY);
-        capabilities(&mut self.wire.out, delay);
+        let now = capa::Now {
+            delay: self.seat.var(LOGINDELAY),
+        };
+        self.vserv.capa.put(&mut self.wire.out, now);
         Ok(Next::Stay)
     }
 

@@ -6,7 +6,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 
 use super::vars::{self, BACKEND, ENABLED, PDM, VSERV};
-use super::{call, health, mail};
+use super::{call, capa, health, mail};
 use crate::auth::chain::Spec;
 use crate::base::nets::{self, Net};
 use crate::check::keyed::CheckKey;
@@ -15,6 +15,7 @@ use crate::daemon::config::{Config, Object};
 use crate::daemon::seat::Seat;
 use crate::daemon::vars::MAXSESSION;
 use crate::net::proxy::Version;
+use crate::pop3::capa::Capabilities;
 use crate::pop3::client::{Login, Way};
 use crate::pop3::greet::greeting;
 
@@ -34,6 +35,7 @@ pub(crate) struct Vserv {
     pub(crate) fallback: Option<Fallback>,
     /// The whole greeting line, ready to be sent.
     pub(crate) greeting: Vec<u8>,
+    pub(crate) capa: Capabilities,
     /// Who must say for whom they come.
     pub(crate) balancers: Vec<Net>,
     pub(crate) row: usize,
@@ -119,13 +121,13 @@ pub(crate) fn check(config: &Config) -> Result<(), String> {
             prefix.len()
         ));
     }
-    let backends = config.objects(BACKEND);
+    let (backends, vservs) = (config.objects(BACKEND), config.objects(VSERV));
     backends.iter().try_for_each(call::check)?;
     backends.iter().try_for_each(mail::check)?;
-    config
-        .objects(VSERV)
-        .iter()
-        .try_for_each(|vserv| check_fallback(config, vserv))
+    vservs.iter().try_for_each(|vserv| {
+        capa::check(config, vserv)?;
+        check_fallback(config, vserv)
+    })
 }
 
 fn check_fallback(config: &Config, vserv: &Object) -> Result<(), String> {
@@ -145,7 +147,7 @@ impl Site {
         let ids = backends.iter().enumerate();
         let places = ids.map(|(place, b)| (b.id.clone(), place)).collect();
         let default = config.vars.text(vars::GREETING);
-        let vserv = |object| Vserv::new(object, default);
+        let vserv = |object| Vserv::new(config, object, default);
         let spec = |object: &Object| Spec {
             id: object.id.clone(),
             module: object.words[0].clone(),
@@ -206,7 +208,7 @@ impl Site {
 }
 
 impl Vserv {
-    fn new(object: &Object, default: &str) -> Vserv {
+    fn new(config: &Config, object: &Object, default: &str) -> Vserv {
         let text = match object.keys.text(vars::vserv::GREETING) {
             "" => default,
             own => own,
@@ -221,6 +223,7 @@ impl Vserv {
             id: object.id.clone(),
             namespace: object.keys.text(vars::vserv::NAMESPACE).into(),
             greeting: greeting(text),
+            capa: capa::of(config, object),
             balancers: nets::parse_list(object.keys.text(vars::vserv::PROXYPROTOCOL)),
             row: object.row,
         }

@@ -1,11 +1,11 @@
 //! What an administrator can say to the proxy: variables, objects, and the
 //! names of the counters.
 
-use super::health;
+use super::{capa, health};
 use crate::base::vars::vars;
 use crate::base::{paths, table};
 use crate::daemon::board;
-use crate::daemon::config::Kind;
+use crate::daemon::config::{Kind, Source};
 use crate::daemon::service::{OwnWord, Tables};
 use crate::daemon::vars::COUNT;
 use crate::limit::penalty;
@@ -32,6 +32,7 @@ mod values {
         MAXPERUSER       "maxperuser"     Live  Int(0, 100_000), "0",   "sessions of one user; 0: no limit";
         PENALTYMAX       "penaltymax"     Live  Time(0, 300),   "15s", "longest delay after wrong passwords from an address; 0: none";
         TRUSTED          "trusted"        Fixed Nets,           "127.0.0.0/8,::1/128", "networks whose clients are neither limited nor punished";
+        CAPADIR          "capadir"        Fixed Dir,            paths::CAPADIR, "where lists of capabilities are";
         MODULEDIR        "moduledir"      Fixed Dir,            paths::MODULEDIR, "where modules are";
     }
     pub(crate) mod backend {
@@ -56,6 +57,7 @@ mod values {
             GREETING  "greeting"  Fixed Str,                   "",        "as the variable, which holds if this is empty";
             FALLBACK  "fallback"  Fixed Str,                   "",        "the POP3 backend that is asked about users whom no module lets in";
             FALLBACKFOR "fallbackfor" Fixed Word(&["unknown", "all"]), "unknown", "about users whom no module knows, or also after a wrong password";
+            CAPA      "capa"      Fixed Str,                   "",        "the list of capabilities that is announced; all that hold if empty";
             SOFTFAIL  "softfail"  Live  Word(SOFT_OR_DEFAULT), "default", "as the variable, to which default leaves it";
             MAXSESSION "maxsession" Live Int(0, 100_000),      "0",       "sessions at a time; 0: no limit";
             PROXYPROTOCOL "proxyprotocol" Fixed Nets,          "",        "networks of balancers, which must name each client with the PROXY protocol";
@@ -87,6 +89,12 @@ static AREAS: &[usize] = &[
 /// Control words of the proxy's own.
 static WORDS: &[OwnWord] = &[
     OwnWord {
+        pattern: "capa show ID",
+        help: "shows it as it was loaded",
+        acts: false,
+        run: |_, config, args| capa::show(config, args.words.first().map_or("", String::as_str)),
+    },
+    OwnWord {
         pattern: "penalty list",
         help: "lists the addresses from which wrong passwords came",
         acts: false,
@@ -115,7 +123,8 @@ pub(crate) const MARK_SLEEPING: usize = 6;
 /// `config` prints it first.
 pub(crate) const BACKEND: usize = 0;
 pub(crate) const PDM: usize = 1;
-pub(crate) const VSERV: usize = 2;
+pub(crate) const CAPA: usize = 2;
+pub(crate) const VSERV: usize = 3;
 
 /// Places in the states of backends and virtual servers.
 pub(crate) const ENABLED: u64 = 0;
@@ -131,6 +140,7 @@ static KINDS: &[Kind] = &[
         listens: None,
         ordered: false,
         reloads: false,
+        file: None,
         help: "a storage server",
     },
     Kind {
@@ -141,7 +151,22 @@ static KINDS: &[Kind] = &[
         listens: None,
         ordered: true,
         reloads: true,
+        file: None,
         help: "a module that knows users, asked in this order",
+    },
+    Kind {
+        name: "capa",
+        holes: "",
+        keys: &[],
+        states: &[],
+        listens: None,
+        ordered: false,
+        reloads: false,
+        file: Some(Source {
+            dir: CAPADIR,
+            parse: crate::pop3::capa::parse,
+        }),
+        help: "a list of capabilities, which is the file of that name in capadir; loaded again it is read anew",
     },
     Kind {
         name: "vserv",
@@ -151,6 +176,7 @@ static KINDS: &[Kind] = &[
         listens: Some(Proto::Tcp),
         ordered: false,
         reloads: false,
+        file: None,
         help: "a virtual server: where clients connect",
     },
 ];
@@ -219,7 +245,7 @@ mod tests {
     fn every_default_is_right() {
         let tables = [VARS, backend::KEYS, vserv::KEYS];
         for var in tables.into_iter().flatten() {
-            let free = var.default.is_empty() || var.name == "moduledir";
+            let free = var.default.is_empty() || matches!(var.name, "capadir" | "moduledir");
             let normal = var.kind.normal(var.default);
             assert!(free || normal.as_deref() == Ok(var.default), "{}", var.name);
         }

@@ -37,6 +37,7 @@ pub(super) static KINDS: &[Kind] = &[Kind {
     listens: Some(Proto::Tcp),
     ordered: false,
     reloads: false,
+    file: None,
     help: "listens for proxies at an address",
 }];
 

@@ -15,6 +15,7 @@ static KINDS: &[Kind] = &[Kind {
     listens: Some(Proto::Tcp),
     ordered: true,
     reloads: true,
+    file: None,
     help: "",
 }];
 static TABLES: Tables = Tables {
