@@ -84,7 +84,12 @@ fn spec(mut words: Vec<String>) -> Result<Spec, String> {
     }
     let args = words.split_off(2);
     let [id, module] = <[String; 2]>::try_from(words).unwrap_or_default();
-    Ok(Spec { id, module, args })
+    Ok(Spec {
+        id,
+        module,
+        args,
+        loaded: 0,
+    })
 }
 
 /// `IP PROTOCOL NAMESPACE USER PASSWORD`.

@@ -70,6 +70,8 @@ seen pproxy 'ev=login_failed .*user=fail' 'and whom it hit'
 talk 1 'USER lies' 'PASS x' QUIT
 line 3 "$later" 'a mailbox outside the spool is believed by nobody'
 seen pproxy 'ev=module_failed .*pdm=worse why="mailbox .*component"' 'and logged'
+# Three failures in a row would be too many.
+talk 1 'USER joe' 'PASS secret' QUIT
 talk 1 'USER oddx' 'PASS x' QUIT
 line 3 "$later" 'nor is an answer without a meaning'
 

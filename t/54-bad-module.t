@@ -51,6 +51,8 @@ sed -i "s,^pdm add.*,set authtimeout 1s\npdm add bad bad\n&," "$T/pproxy.rc"
 start_suite
 
 for user in number long path; do
+    # Three failures in a row would be too many.
+    talk 1 'USER joe' 'PASS secret' 'QUIT'
     talk 1 "USER $user" 'PASS secret' 'QUIT'
     sed -n 3p "$T/talk.log"
 done >"$T/replies"

@@ -1,9 +1,9 @@
 //! The modules in their order: who knows this user, and who vouches.
 
 use super::request::{Account, Outcome, Request};
+use super::witness::{Verdict, Witness, Word};
 use crate::base::vars::is_id;
 use crate::sys::dl::{Module, Rooms};
-use pdm::Verdict;
 use std::path::Path;
 
 /// One module of the configuration: `pdm add ID MODULE [ARG ...]`.
@@ -12,6 +12,8 @@ pub(crate) struct Spec {
     pub(crate) id: String,
     pub(crate) module: String,
     pub(crate) args: Vec<String>,
+    /// Another number whenever it is to be loaded anew.
+    pub(crate) loaded: u64,
 }
 
 /// The opened modules, in the order in which they are asked.
@@ -80,15 +82,13 @@ impl Chain {
         self.links.iter().map(|link| link.id.as_str())
     }
 
-    /// Asks the modules about `request`. `note` is called with the id of a
     /// module before each call into it, so that a call that hangs can be
-    /// named.
     ///
     /// The first acceptance ends it. If none accepts but one knows the user,
     /// all are asked whether they vouch for this login. A module that failed
     /// might have accepted, so without an acceptance the outcome is then
     /// `Fail` and never `Refuse`.
-    pub(crate) fn check(&self, request: &Request, note: &mut dyn FnMut(&str)) -> Outcome<'_> {
+    pub(crate) fn check(&self, request: &Request, witness: &mut dyn Witness) -> Outcome<'_> {
         if let Some(flaw) = request.flaw() {
             let why = flaw.to_owned();
             return Outcome::Refuse { pdm: None, why };
@@ -98,7 +98,8 @@ impl Chain {
             request: request.lend(),
             external: request.external,
             rooms: Rooms::new(),
-            note,
+            witness,
+            vouching: false,
             known: None,
             failed: None,
         };
@@ -140,56 +141,97 @@ struct Pass<'c, 'r> {
     request: pdm::Request<'r>,
     external: bool,
     rooms: Rooms,
-    note: &'r mut dyn FnMut(&str),
+    witness: &'r mut dyn Witness,
+    /// In pass 2.
+    vouching: bool,
     known: Option<Known<'c>>,
     failed: Option<(&'c str, String)>,
+}
+
+/// What a module says of the user, checked.
+enum Said {
+    Unknown,
+    Accept(Account),
+    Refuse(Option<Account>),
 }
 
 impl<'c> Pass<'c, '_> {
     /// Pass 1: who knows the user?
     fn identify(&mut self) -> Option<Outcome<'c>> {
-        for link in self.asked() {
-            (self.note)(&link.id);
-            let Some(code) = link.module.check(&self.request, &mut self.rooms) else {
+        for (place, link) in self.able(Module::checks) {
+            if !self.may_ask(place, link) {
                 continue;
-            };
-            match Verdict::from_code(code) {
-                Some(Verdict::Unknown) => {}
-                Some(Verdict::Accept) => match Account::read(&self.rooms) {
-                    Ok(Some(account)) => return Some(accept(&link.id, None, account)),
-                    Ok(None) => self.fail(link, "accepts but names no backend"),
-                    Err(nonsense) => self.fail(link, &nonsense),
-                },
-                Some(Verdict::Refuse) => match Account::read(&self.rooms) {
-                    Ok(account) => self.know(link, account),
-                    Err(nonsense) => self.fail(link, &nonsense),
-                },
-                Some(Verdict::Fail) => self.fail(link, &self.reason()),
-                None => self.fail(link, &format!("answers {code}, which has no meaning")),
             }
+            let code = link.module.check(&self.request, &mut self.rooms)?;
+            let outcome = self.weigh(place, link, code);
+            if outcome.is_some() {
+                return outcome;
+            }
+        }
+        None
+    }
+
+    /// What follows from the answer of a module; `None` if others are asked.
+    #[inline(never)] // what it needs of the stack is not needed below the modules
+    fn weigh(
+        &mut self,
+        place: usize,
+        link: &'c Link,
+        code: std::ffi::c_int,
+    ) -> Option<Outcome<'c>> {
+        match self.said(code) {
+            Ok(Said::Unknown) => self.tell((place, link), Verdict::Unknown, "", None),
+            Ok(Said::Accept(account)) => {
+                self.tell((place, link), Verdict::Accept, "", Some(&account));
+                return Some(accept(&link.id, None, account));
+            }
+            Ok(Said::Refuse(account)) => self.know(place, link, account),
+            Err(why) => self.fail(place, link, why),
         }
         None
     }
 
     /// Pass 2: does anybody vouch for a login that was refused?
+    #[inline(never)] // as above
     fn authenticate(&mut self) -> Option<Outcome<'c>> {
         self.known.as_ref()?.account.as_ref()?;
-        for link in self.asked() {
-            (self.note)(&link.id);
-            let Some(code) = link.module.vouch(&self.request, &mut self.rooms) else {
+        self.vouching = true;
+        for (place, link) in self.able(Module::vouches) {
+            if !self.may_ask(place, link) {
                 continue;
-            };
+            }
+            let code = link.module.vouch(&self.request, &mut self.rooms)?;
             match Verdict::from_code(code) {
-                Some(Verdict::Accept) => return self.vouched(&link.id),
-                Some(Verdict::Unknown | Verdict::Refuse) => {}
-                Some(Verdict::Fail) => self.fail(link, &self.reason()),
-                None => self.fail(link, &format!("answers {code}, which has no meaning")),
+                Some(Verdict::Fail) => self.fail(place, link, self.reason()),
+                None => self.fail(place, link, meaningless(code)),
+                Some(verdict) => {
+                    self.tell((place, link), verdict, "", None);
+                    if verdict == Verdict::Accept {
+                        return self.vouched(&link.id);
+                    }
+                }
             }
         }
         None
     }
 
+    /// # Errors
+    /// Why the module failed.
+    fn said(&self, code: std::ffi::c_int) -> Result<Said, String> {
+        match Verdict::from_code(code) {
+            Some(Verdict::Unknown) => Ok(Said::Unknown),
+            Some(Verdict::Accept) => match Account::read(&self.rooms)? {
+                Some(account) => Ok(Said::Accept(account)),
+                None => Err("accepts but names no backend".into()),
+            },
+            Some(Verdict::Refuse) => Account::read(&self.rooms).map(Said::Refuse),
+            Some(Verdict::Fail) => Err(self.reason()),
+            None => Err(meaningless(code)),
+        }
+    }
+
     /// Nobody let the user in.
+    #[inline(never)] // as above
     fn close(&mut self) -> Outcome<'c> {
         match (self.failed.take(), self.known.take()) {
             (Some((pdm, why)), _) => Outcome::Fail { pdm, why },
@@ -204,16 +246,40 @@ impl<'c> Pass<'c, '_> {
         }
     }
 
-    /// The modules that can answer this kind of login. One that does not
-    /// know certificates would see an empty password.
-    fn asked(&self) -> impl Iterator<Item = &'c Link> + use<'c> {
+    /// The modules that can answer this question about this kind of login,
+    /// with their places. One that does not know certificates would see an
+    /// empty password.
+    fn able(&self, can: fn(&Module) -> bool) -> impl Iterator<Item = (usize, &'c Link)> + use<'c> {
         let external = self.external;
-        let able = move |link: &&Link| !external || link.module.does_external();
-        self.chain.links.iter().filter(able)
+        let able = move |(_, link): &(usize, &Link)| {
+            can(&link.module) && (!external || link.module.does_external())
+        };
+        self.chain.links.iter().enumerate().filter(able)
     }
 
-    fn know(&mut self, link: &'c Link, account: Option<Account>) {
+    /// One that is left out might know the user.
+    fn may_ask(&mut self, place: usize, link: &'c Link) -> bool {
+        let may = self.witness.asking(place, &link.id);
+        if !may {
+            let why = || (link.id.as_str(), "is left out for a while".to_owned());
+            self.failed.get_or_insert_with(why);
+        }
+        may
+    }
+
+    fn tell(&mut self, at: (usize, &Link), verdict: Verdict, why: &str, account: Option<&Account>) {
+        let word = Word {
+            verdict,
+            why,
+            account,
+            vouching: self.vouching,
+        };
+        self.witness.heard(at.0, &at.1.id, &word);
+    }
+
+    fn know(&mut self, place: usize, link: &'c Link, account: Option<Account>) {
         let why = self.reason();
+        self.tell((place, link), Verdict::Refuse, &why, account.as_ref());
         let pdm = link.id.as_str();
         self.known.get_or_insert(Known { pdm, account, why });
     }
@@ -227,8 +293,9 @@ impl<'c> Pass<'c, '_> {
         Some(accept(known.pdm, Some(by), account))
     }
 
-    fn fail(&mut self, link: &'c Link, why: &str) {
-        self.failed.get_or_insert((&link.id, why.to_owned()));
+    fn fail(&mut self, place: usize, link: &'c Link, why: String) {
+        self.tell((place, link), Verdict::Fail, &why, None);
+        self.failed.get_or_insert((&link.id, why));
     }
 
     fn reason(&self) -> String {
@@ -243,6 +310,10 @@ fn accept<'c>(pdm: &'c str, vouched: Option<&'c str>, account: Account) -> Outco
         vouched,
         account,
     }
+}
+
+fn meaningless(code: std::ffi::c_int) -> String {
+    format!("answers {code}, which has no meaning")
 }
 
 /// A foreign text as one line without control characters.

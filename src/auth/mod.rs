@@ -3,3 +3,4 @@
 pub(crate) mod chain;
 pub(crate) mod request;
 pub(crate) mod sasl;
+pub(crate) mod witness;

@@ -67,8 +67,8 @@ pub(crate) struct Object {
     pub(crate) state: usize,
     /// Its row of live values in the shared page.
     pub(crate) row: usize,
-    /// Counts up when it is to be loaded anew.
-    reloads: u64,
+    /// The generation that has loaded it; 0 if it is to be loaded anew.
+    pub(crate) loaded: u64,
 }
 
 impl Object {
@@ -76,8 +76,8 @@ impl Object {
     fn same_but_live(&self, other: &Object) -> bool {
         self.id == other.id
             && self.words == other.words
-            && self.reloads == other.reloads
             && self.lines == other.lines
+            && self.loaded == other.loaded
             && self.row == other.row
             && self.keys.same_but_live(&other.keys)
     }
@@ -178,7 +178,7 @@ impl Config {
             keys: Vars::new([row.keys, &[]]),
             state: 0,
             row: NO_ROW,
-            reloads: 0,
+            loaded: 0,
         };
         for (key, value) in keys {
             object.keys.set(key, value)?;
@@ -262,7 +262,9 @@ impl Config {
     pub(crate) fn reload(&mut self, kind: usize, id: Option<&str>) -> Result<(), String> {
         let only = id.map(|id| self.place(kind, id)).transpose()?;
         for (place, object) in self.objects[kind].iter_mut().enumerate() {
-            object.reloads += u64::from(only.is_none_or(|p| p == place));
+            if only.is_none_or(|p| p == place) {
+                object.loaded = 0;
+            }
         }
         self.reloads += 1;
         Ok(())
@@ -270,8 +272,20 @@ impl Config {
 
     /// Everything is to be loaded anew, and names are resolved anew.
     pub(crate) fn reload_all(&mut self) {
-        self.reloads += 1;
+        self.reload_files();
         self.resolved.clear();
+    }
+
+    /// Everything is to be loaded anew, since files were replaced.
+    pub(crate) fn reload_files(&mut self) {
+        self.reloads += 1;
+        self.all_mut().for_each(|(_, object)| object.loaded = 0);
+    }
+
+    /// `generation` loads what is to be loaded anew.
+    pub(crate) fn loaded_by(&mut self, generation: u64) {
+        let fresh = self.all_mut().filter(|(_, object)| object.loaded == 0);
+        fresh.for_each(|(_, object)| object.loaded = generation);
     }
 
     /// Can `other` take this one's place without a new generation?

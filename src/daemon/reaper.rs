@@ -59,6 +59,7 @@ impl<S: Service> Pool<S> {
             user = user,
             doing = doing
         );
+        S::lost(&board, &self.nest.config, &doing);
     }
 
     /// Kills whoever is behind its deadline, and everybody when it is time.

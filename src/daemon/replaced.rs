@@ -38,7 +38,8 @@ impl<S: Service> Master<S> {
         }
         self.tried = number;
         event!(FILES_REPLACED, "-", generation = generation);
-        let same = self.config.clone();
+        let mut same = self.config.clone();
+        same.reload_files();
         if let Err(why) = self.attempt(same, Cause::Own("files replaced")) {
             event!(LOAD_FAILED, "-", cause = "files replaced", why = why);
         }

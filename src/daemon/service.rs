@@ -155,6 +155,11 @@ pub(crate) trait Service: Sized {
         0
     }
 
+    /// In the pool: a worker has died, or was killed, while it did this. It may
+    /// have written what it liked there.
+    fn lost(board: &Board, config: &Config, doing: &[u8]) {
+        let _ = (board, config, doing);
+    }
     /// In a worker beyond the limit: says that `limit` is reached, and goes;
     /// must not wait.
     fn refuse(&mut self, stream: Stream, origin: Origin, limit: &str);

@@ -39,6 +39,7 @@ impl<S: Service> Master<S> {
         ours.set_nonblocking(true)
             .map_err(|why| format!("fcntl: {why}"))?;
         let generation = self.generation + 1;
+        config.loaded_by(generation);
         let pid = match fork().map_err(|why| format!("fork: {why}"))? {
             Fork::Parent(pid) => pid,
             Fork::Child => {

@@ -1,21 +1,17 @@
 //! From the password to the maildrop: who verifies, what is logged, what
 //! the client is told.
 
-use std::net::SocketAddr;
-
 use super::backend::Reach;
 use super::health::REFUSING;
 use super::penalty::{Attempt, Delayed};
 use super::session::{Mode, Phase, Session};
 use super::site::Backend;
 use super::soft::{Soft, soft};
-use super::vars::{AUTHTIMEOUT, Count};
-use crate::auth::chain::Chain;
-use crate::auth::request::{Account, Outcome, Request};
+use super::vars::Count;
+use crate::auth::request::{Account, Outcome};
 use crate::base::clock::{Ms, now};
 use crate::daemon::board::Text;
 use crate::daemon::vars::{IDLETIMEOUT, WRITETIMEOUT};
-use crate::net::listen::canonical;
 use crate::net::pump::pump;
 use crate::net::stream::Stream;
 use crate::net::wait::Broken;
@@ -25,26 +21,6 @@ use crate::pop3::reply::{AUTH, SYS_TEMP, err, ok};
 
 /// Refused logins after which a client is hung up on.
 const LOGINS: u32 = 5;
-
-/// Who says whether a login is good: the chain of modules.
-pub(crate) trait Judge {
-    /// As [`Chain::check`].
-    fn judge<'c>(&'c self, request: &Request<'_>, note: &mut dyn FnMut(&str)) -> Outcome<'c>;
-}
-
-impl Judge for Chain {
-    fn judge<'c>(&'c self, request: &Request<'_>, note: &mut dyn FnMut(&str)) -> Outcome<'c> {
-        self.check(request, note)
-    }
-}
-
-/// Address and port as text.
-fn texts(at: Option<SocketAddr>) -> (String, String) {
-    let at = at.map(canonical);
-    at.map_or_else(Default::default, |at| {
-        (at.ip().to_string(), at.port().to_string())
-    })
-}
 
 impl<'s> Session<'s> {
     /// PASS (RFC 1939 section 7). A name is good for one password.
@@ -86,33 +62,6 @@ impl<'s> Session<'s> {
             }
             Outcome::Fail { pdm, why } => self.put_off(&user, pdm, &why),
         }
-    }
-
-    /// Asks the modules. A module that does not come back is killed with
-    /// this worker; what it was doing stands in the slot.
-    fn verify(&self, user: &[u8], password: &[u8]) -> Outcome<'s> {
-        let seat = self.seat;
-        let (client, server) = (texts(Some(self.peer)), texts(self.local()));
-        let request = Request {
-            ns: self.vserv.namespace.as_bytes(),
-            user,
-            password,
-            vserv: &self.vserv.id,
-            sid: &self.sid,
-            client: (&client.0, &client.1),
-            server: (&server.0, &server.1),
-            ..Request::default()
-        };
-        let mut note = |pdm: &str| {
-            seat.guard(seat.after(AUTHTIMEOUT));
-            let doing = format!("pdm {pdm}");
-            seat.board()
-                .set_text(seat.slot(), Text::Doing, doing.as_bytes());
-        };
-        let outcome = self.judge.judge(&request, &mut note);
-        seat.board().set_text(seat.slot(), Text::Doing, b"login");
-        debug!(Auth, self.sid, outcome = outcome.name());
-        outcome
     }
 
     #[inline(never)] // see admit
@@ -199,7 +148,6 @@ impl<'s> Session<'s> {
     /// A module failed: that is our fault, and says nothing of the password.
     fn put_off(&mut self, user: &[u8], pdm: &str, why: &str) -> Next {
         self.count(Count::LoginsFailed, 1);
-        event!(MODULE_FAILED, self.sid, pdm = pdm, why = why);
         event!(
             LOGIN_FAILED,
             self.sid,
@@ -207,7 +155,8 @@ impl<'s> Session<'s> {
             rip = self.peer.ip(),
             user = user,
             ns = self.vserv.namespace,
-            pdm = pdm
+            pdm = pdm,
+            why = why
         );
         err(
             &mut self.wire.out,

@@ -12,6 +12,7 @@ mod login;
 mod mail;
 mod meet;
 mod memory;
+mod modules;
 mod penalty;
 mod prober;
 mod sasl;
@@ -19,6 +20,7 @@ mod session;
 mod site;
 mod soft;
 mod vars;
+mod verify;
 
 use self::prober::Prober;
 use self::session::Session;
@@ -100,8 +102,13 @@ impl Service for Proxy {
     fn show(board: &Board, config: &Config, kind: usize, object: &Object, row: &mut Row) {
         match kind {
             vars::BACKEND => health::show(board, config, object, row),
+            vars::PDM => modules::show(board, object, row),
             _ => {}
         }
+    }
+
+    fn lost(board: &Board, config: &Config, doing: &[u8]) {
+        modules::lost(board, config, doing);
     }
     fn refuse(&mut self, mut stream: Stream, _: Origin, limit: &str) {
         let mut line = Vec::new();

@@ -3,9 +3,9 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use super::login::Judge;
 use super::site::{Site, Vserv};
 use super::vars::{AUTHTIMEOUT, Count, FIRST_COMMAND, LOGINDELAY};
+use super::verify::Judge;
 use crate::auth::sasl::{Exchange, LONGEST};
 use crate::base::clock::{Ms, now};
 use crate::base::id;

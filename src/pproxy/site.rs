@@ -5,12 +5,14 @@ use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 
+use super::modules::Health;
 use super::vars::{self, BACKEND, ENABLED, PDM, VSERV};
 use super::{call, capa, health, mail};
 use crate::auth::chain::Spec;
 use crate::base::nets::{self, Net};
 use crate::check::keyed::CheckKey;
 use crate::check::silence::Silence;
+use crate::daemon::board::Board;
 use crate::daemon::config::{Config, Object};
 use crate::daemon::seat::Seat;
 use crate::daemon::vars::MAXSESSION;
@@ -107,6 +109,8 @@ pub(crate) struct Site {
     pub(crate) trusted: Vec<Net>,
     pub(crate) moduledir: PathBuf,
     pub(crate) modules: Vec<Spec>,
+    /// Their rows in the shared page.
+    rows: Vec<usize>,
 }
 
 /// What must hold of the values together.
@@ -152,6 +156,7 @@ impl Site {
             id: object.id.clone(),
             module: object.words[0].clone(),
             args: object.words[1..].to_vec(),
+            loaded: object.loaded,
         };
         Site {
             vservs: config.objects(VSERV).iter().map(vserv).collect(),
@@ -161,6 +166,7 @@ impl Site {
             trusted: nets::parse_list(config.vars.text(vars::TRUSTED)),
             moduledir: config.vars.text(vars::MODULEDIR).into(),
             modules: config.objects(PDM).iter().map(spec).collect(),
+            rows: config.objects(PDM).iter().map(|o| o.row).collect(),
         }
     }
 
@@ -199,6 +205,12 @@ impl Site {
     /// configuration that made this site.
     pub(crate) fn vserv(&self, door: usize) -> Option<&Vserv> {
         self.vservs.get(door)
+    }
+
+    /// What is known of the module in this place of the chain.
+    pub(super) fn health(&self, board: &Board, place: usize) -> Option<Health> {
+        let (row, spec) = (self.rows.get(place)?, self.modules.get(place)?);
+        Some(Health::new(board, *row, spec.loaded))
     }
 
     /// The backend called `id`.

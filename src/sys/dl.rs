@@ -77,6 +77,16 @@ impl Module {
         self.table.does & abi::PDM_DOES_EXTERNAL != 0
     }
 
+    /// Whether it says who a user is.
+    pub(crate) fn checks(&self) -> bool {
+        self.table.check.is_some()
+    }
+
+    /// Whether it vouches for logins.
+    pub(crate) fn vouches(&self) -> bool {
+        self.table.vouch.is_some()
+    }
+
     /// Tells the module that it is in a new process.
     ///
     /// # Errors

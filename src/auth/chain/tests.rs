@@ -44,6 +44,7 @@ fn spec(id: &str, args: &str) -> Spec {
         id: id.into(),
         module: "fake".into(),
         args: args.split(' ').map(str::to_owned).collect(),
+        loaded: 0,
     }
 }
 
@@ -60,7 +61,7 @@ fn chain(args: &[&str]) -> Chain {
 fn asked(args: &[&str], login: &Request) -> (String, String) {
     let chain = chain(args);
     let mut called = String::new();
-    let said = match chain.check(login, &mut |id| called.push_str(id)) {
+    let said = match chain.check(login, &mut |id: &str| called.push_str(id)) {
         Outcome::Accept {
             pdm,
             vouched,

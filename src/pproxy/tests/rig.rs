@@ -7,6 +7,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::thread::{JoinHandle, spawn};
 
 use crate::auth::request::{Account, Outcome, Request};
+use crate::auth::witness::Witness;
 use crate::base::kv::Row;
 use crate::daemon::board::Board;
 use crate::daemon::config::Config;
@@ -15,19 +16,19 @@ use crate::net::stream::tests::pair;
 use crate::net::wait::Broken;
 use crate::pproxy::call::Failure;
 use crate::pproxy::health;
-use crate::pproxy::login::Judge;
 use crate::pproxy::prober::Prober;
 use crate::pproxy::session::Session;
 use crate::pproxy::site::{Backend, Site};
 use crate::pproxy::vars::{BACKEND, COUNTERS, MARK_PENDING, TABLES, VSERV};
+use crate::pproxy::verify::Judge;
 
 /// Knows everybody whose password is `secret`; `lost` has a backend that is
 /// not there, `broken` a module that fails.
 pub(super) struct Fake;
 
 impl Judge for Fake {
-    fn judge<'c>(&'c self, request: &Request<'_>, note: &mut dyn FnMut(&str)) -> Outcome<'c> {
-        note("fake");
+    fn judge<'c>(&'c self, request: &Request<'_>, witness: &mut dyn Witness) -> Outcome<'c> {
+        witness.asking(0, "fake");
         let why = "so it is".to_string();
         if request.user == b"broken" {
             return Outcome::Fail { pdm: "fake", why };

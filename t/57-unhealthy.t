@@ -1,0 +1,120 @@
+#!/bin/sh
+# pproxy: a module that fails again and again is left out, and nobody hears of a wrong password.
+# shellcheck disable=SC2086 # CC is several words.
+. t/lib/tap.sh
+plan 20
+
+suite
+CC=${CC:-cc}
+# Does what the file of the first argument says; counts in the second how often it was asked.
+cat >"$T/moody.c" <<'EOC'
+#include <popular/pdm.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <unistd.h>
+static char file[500], count[500];
+static int
+moody_open(const struct pdm_config *config, void **ctx, struct pdm_buf *error)
+{
+	(void)ctx, (void)error;
+	memcpy(file, config->argv[0].ptr, config->argv[0].len);
+	memcpy(count, config->argv[1].ptr, config->argv[1].len);
+	return 0;
+}
+static int
+moody_check(void *ctx, const struct pdm_request *request, struct pdm_answer *answer)
+{
+	char mood = 0;
+	int fd = open(count, O_WRONLY | O_APPEND);
+	(void)ctx, (void)request, (void)answer;
+	if (write(fd, "x\n", 2) != 2)
+		abort();
+	close(fd);
+	fd = open(file, O_RDONLY);
+	if (read(fd, &mood, 1) != 1)
+		abort();
+	close(fd);
+	switch (mood) {
+	case 'f':
+		return PDM_FAIL;
+	case 'n':
+		return 99;
+	case 'c':
+		abort();
+	}
+	return PDM_UNKNOWN;
+}
+const struct pdm_module pdm_module = {
+	.abi = PDM_ABI, .size = sizeof(struct pdm_module), .name = "moody",
+	.open = moody_open, .check = moody_check,
+};
+EOC
+$CC -Isrc/pdm -shared -fPIC -o "$T/lib/libpdm_moody.so" "$T/moody.c"
+: >"$T/asked"
+chmod 666 "$T/asked"
+echo good >"$T/mood"
+account joe b1 3/joe
+box 3/joe
+sed -i "s,^pdm add.*,pdm add moody moody $T/mood $T/asked\n&," "$T/pproxy.rc"
+# The module writes down that it was asked, which is not a thing that modules may do.
+sed -i "1i set sandbox no" "$T/pproxy.rc"
+start_suite
+
+login() {
+    talk 1 "USER $1" "PASS $2" 'QUIT'
+    sed -n '3s/^\(-ERR [^ ]*\|+OK\|\[[a-z]*\]\).*/\1/p' "$T/talk.log"
+}
+mood() { echo "$1" >"$T/mood"; }
+asked() { wc -l <"$T/asked" | tr -d ' '; }
+health() { ctl pproxy pdm list | sed -n 's/.*id=moody .*health=\([a-z]*\).*/\1/p'; }
+
+is "$(login joe secret) $(login zoe x) $(asked) $(health)" '+OK -ERR [AUTH] 2 ok' \
+    'a module that is well is asked'
+mood fails
+for n in 1 2; do login zoe x; done >"$T/said"
+mood good
+login zoe x >>"$T/said"
+mood fails
+for n in 1 2; do login zoe x; done >>"$T/said"
+is "$(tr '\n' ' ' <"$T/said")$(health)" \
+    '-ERR [SYS/TEMP] -ERR [SYS/TEMP] -ERR [AUTH] -ERR [SYS/TEMP] -ERR [SYS/TEMP] ok' \
+    'one that fails now and then is asked on'
+is "$(login joe secret)" '+OK' 'whom another module lets in notices nothing'
+seen pproxy 'ev=module_unhealthy .*lvl=ADM .*pdm=moody fails=3' 'three failures in a row are too many'
+is "$(health)" unhealthy 'and the list says so'
+: >"$T/asked"
+is "$(login joe secret) $(asked)" '+OK 0' 'it is left out, and others serve their users'
+is "$(login joe wrong) $(login zoe x) $(asked)" '-ERR [SYS/TEMP] -ERR [SYS/TEMP] 0' \
+    'all others, whom it might know, are to come again'
+seen pproxy 'ev=login_failed .*user=zoe .*pdm=moody why="is left out' 'and the log says why'
+ctl pproxy vserv add two "127.0.0.1:$(port 4)" >/dev/null
+is "$(login zoe x) $(asked) $(health)" '-ERR [SYS/TEMP] 0 unhealthy' 'other generations know it too'
+mood good
+tried() { login zoe x | grep -q AUTH; }
+WAIT=30
+until_ok tried
+ok $? 'after a pause it is tried'
+seen pproxy 'ev=module_healthy .*lvl=ADM .*pdm=moody' 'and serves again when it answers'
+is "$(health) $(login zoe x)" 'ok -ERR [AUTH]' 'as before'
+
+mood nonsense
+# shellcheck disable=SC2034
+for n in 1 2 3; do login zoe x; done >/dev/null
+is "$(health)" unhealthy 'nonsense counts as failure'
+mood good
+ctl pproxy pdm reload moody >/dev/null
+is "$(health) $(login zoe x)" 'ok -ERR [AUTH]' 'one that is loaded anew begins anew'
+
+mood crash
+unhealthy() { login zoe x >/dev/null; [ "$(health)" = unhealthy ]; }
+until_ok unhealthy
+ok $? 'a module that crashes is left out too'
+: >"$T/asked"
+deaths=$(grep -c 'ev=worker_died' "$T/pproxy.log")
+is "$(login joe secret) $(login zoe x)" '+OK -ERR [SYS/TEMP]' 'and takes no more sessions with it'
+is "$(grep -c 'ev=worker_died' "$T/pproxy.log") $(asked)" "$deaths 0" 'nor workers'
+ctl pproxy pdm delete moody >/dev/null
+is "$(login zoe x)" '-ERR [AUTH]' 'without it users are unknown again'
+ctl pproxy pdm add moody moody "$T/mood" "$T/asked" >/dev/null
+is "$(health)" ok 'a new one of the same name is another'
+unseen pproxy 'ev=login_refused .*user=zoe .*pdm=moody' 'nobody was told of a wrong password by it'
