@@ -1,5 +1,6 @@
 //! The modules in their order: who knows this user, and who vouches.
 
+use super::mark::mark;
 use super::request::{Account, Outcome, Request};
 use super::witness::{Verdict, Witness, Word};
 use crate::base::vars::is_id;
@@ -24,6 +25,7 @@ pub(crate) struct Chain {
 struct Link {
     id: String,
     module: Module,
+    mark: u64,
 }
 
 impl Chain {
@@ -37,7 +39,8 @@ impl Chain {
             if links.iter().any(|link| link.id == spec.id) {
                 return Err(format!("pdm {}: there are two of this id", spec.id));
             }
-            links.push(Link::open(spec, moduledir)?);
+            let before = links.last().map_or(0, |link| link.mark);
+            links.push(Link::open(spec, moduledir, before)?);
         }
         Ok(Chain { links })
     }
@@ -82,7 +85,20 @@ impl Chain {
         self.links.iter().map(|link| link.id.as_str())
     }
 
-    /// module before each call into it, so that a call that hangs can be
+    /// The mark of the module called `id`, which stands for it as it was
+    /// loaded; `None` if its answers hold for one login only.
+    pub(crate) fn mark(&self, id: &str) -> Option<u64> {
+        let link = self.links.iter().find(|link| link.id == id)?;
+        (!link.module.does_vary()).then_some(link.mark)
+    }
+
+    /// The id of the module with this mark.
+    pub(crate) fn marked(&self, mark: u64) -> Option<&str> {
+        let link = self.links.iter().find(|link| link.mark == mark)?;
+        Some(&link.id)
+    }
+
+    /// Asks the modules about `request`, before the eyes of `witness`.
     ///
     /// The first acceptance ends it. If none accepts but one knows the user,
     /// all are asked whether they vouch for this login. A module that failed
@@ -110,7 +126,7 @@ impl Chain {
 }
 
 impl Link {
-    fn open(spec: &Spec, moduledir: &Path) -> Result<Link, String> {
+    fn open(spec: &Spec, moduledir: &Path, before: u64) -> Result<Link, String> {
         let (id, name) = (&spec.id, &spec.module);
         // The name becomes part of a path; as an id it cannot hold a slash.
         if !is_id(id) || !is_id(name) {
@@ -123,8 +139,11 @@ impl Link {
         let opened = Module::open(&path, name, id, &args);
         let module =
             opened.map_err(|why| format!("pdm {id} ({name}): {}", line(&why.to_string())))?;
-        let id = id.clone();
-        Ok(Link { id, module })
+        Ok(Link {
+            id: id.clone(),
+            module,
+            mark: mark(before, spec, &path),
+        })
     }
 }
 

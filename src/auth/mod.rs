@@ -1,6 +1,8 @@
 //! Who is this? Asks the modules, and believes no answer unchecked.
 
+pub(crate) mod cache;
 pub(crate) mod chain;
+mod mark;
 pub(crate) mod request;
 pub(crate) mod sasl;
 pub(crate) mod witness;

@@ -108,11 +108,23 @@ impl Account {
     /// Which field is nonsense, and why.
     #[inline(never)] // what it needs of the stack is not needed below the modules
     pub(super) fn read(rooms: &Rooms) -> Result<Option<Account>, String> {
-        let backend = fits(rooms.backend.get(), "backend")?;
-        let mailbox = fits(rooms.mailbox.get(), "mailbox")?;
-        let user = one_line(rooms.user.get(), "user")?;
-        let password = one_line(rooms.password.get(), "password")?;
-        let extras = extras(fits(rooms.extra.get(), "extra")?)?;
+        let fields = [
+            fits(rooms.backend.get(), "backend")?,
+            fits(rooms.mailbox.get(), "mailbox")?,
+            fits(rooms.user.get(), "user")?,
+            fits(rooms.password.get(), "password")?,
+            fits(rooms.extra.get(), "extra")?,
+        ];
+        Account::of(fields, rooms.flags)
+    }
+
+    /// The account of the fields backend, mailbox, user, password and extra,
+    /// and of the flags `PDM_*`; as [`Account::read`].
+    pub(super) fn of(fields: [&[u8]; 5], flags: u32) -> Result<Option<Account>, String> {
+        let [backend, mailbox, user, password, extra] = fields;
+        one_line(user, "user")?;
+        one_line(password, "password")?;
+        let extras = extras(extra)?;
         if backend.is_empty() {
             let silent = mailbox.is_empty() && user.is_empty() && password.is_empty();
             return match silent && extras.is_empty() {
@@ -128,7 +140,7 @@ impl Account {
                 .transpose()?,
             user: (!user.is_empty()).then(|| user.to_vec()),
             password: (!password.is_empty()).then(|| Secret::from(password)),
-            master: rooms.flags & abi::PDM_MASTER != 0,
+            master: flags & abi::PDM_MASTER != 0,
             extras,
         }))
     }
@@ -138,10 +150,9 @@ fn fits<'a>(field: Option<&'a [u8]>, name: &str) -> Result<&'a [u8], String> {
     field.ok_or_else(|| format!("{name} is too long"))
 }
 
-fn one_line<'a>(field: Option<&'a [u8]>, name: &str) -> Result<&'a [u8], String> {
-    let octets = fits(field, name)?;
+fn one_line(octets: &[u8], name: &str) -> Result<(), String> {
     match names::fits_line(octets) {
-        true => Ok(octets),
+        true => Ok(()),
         false => Err(format!("{name} has CR, LF or NUL in it")),
     }
 }

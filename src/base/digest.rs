@@ -1,5 +1,6 @@
 //! Digests, by OpenSSL.
 
+use openssl::error::ErrorStack;
 use openssl::sha::Sha256;
 
 use crate::sys::secret::wipe;
@@ -25,6 +26,30 @@ pub(crate) fn hex(octets: &[u8], text: &mut [u8]) {
         pair[0] = HEX[usize::from(octet >> 4)];
         pair[1] = HEX[usize::from(octet & 15)];
     }
+}
+
+/// A key that nobody can guess.
+///
+/// # Errors
+/// The library has no random octets.
+pub(crate) fn random() -> Result<[u8; 32], ErrorStack> {
+    let mut key = [0; 32];
+    openssl::rand::rand_bytes(&mut key)?;
+    Ok(key)
+}
+
+/// HMAC-SHA256 (RFC 2104) of the parts; each counts with its length, so that
+/// no two lists of parts run together.
+///
+/// # Errors
+/// None at present; a library that makes keys into objects may have some.
+pub(crate) fn mac(key: &[u8; 32], parts: &[&[u8]]) -> Result<[u8; 32], ErrorStack> {
+    let mut hmac = Hmac::new(key);
+    for part in parts {
+        hmac.inner.update(&(part.len() as u64).to_be_bytes());
+        hmac.inner.update(part);
+    }
+    Ok(hmac.finish())
 }
 
 /// HMAC-SHA256 (RFC 2104) with one key. What depends on the key alone is done
@@ -113,5 +138,17 @@ mod tests {
             hex(&Hmac::new(key).of(&[head, tail]), &mut text);
             assert_eq!(String::from_utf8_lossy(&text), mac);
         }
+    }
+
+    #[test]
+    fn no_two_lists_of_parts_have_the_same_mac() {
+        let key = random().unwrap();
+        let of = |key, parts: &[&[u8]]| mac(key, parts).unwrap();
+        assert!(same(&of(&key, &[b"ab", b"c"]), &of(&key, &[b"ab", b"c"])));
+        assert!(!same(&of(&key, &[b"ab", b"c"]), &of(&key, &[b"a", b"bc"])));
+        assert!(!same(
+            &of(&key, &[b"ab"]),
+            &of(&random().unwrap(), &[b"ab"])
+        ));
     }
 }

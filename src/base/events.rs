@@ -89,6 +89,7 @@ events! {
     LIMIT_REACHED     0x0130 Adm "limit_reached";
     BACKEND_DOWN      0x0138 Adm "backend_down";
     BACKEND_UP        0x0139 Adm "backend_up";
+    CACHE_STALE       0x0140 Adm "cache_stale";
     MODULE_UNHEALTHY  0x0141 Adm "module_unhealthy";
     MODULE_HEALTHY    0x0142 Adm "module_healthy";
     // As in the suite of old, for all daemons

@@ -7,10 +7,12 @@
 
 use std::io;
 use std::ops::Range;
-use std::sync::atomic::Ordering::{Acquire, Relaxed, Release, SeqCst};
-use std::sync::atomic::{AtomicU8, AtomicU64};
+use std::sync::atomic::{
+    AtomicU8, AtomicU64, Ordering::Acquire, Ordering::Relaxed, Ordering::Release, Ordering::SeqCst,
+};
 
 use super::config::{Config, NO_ROW};
+use crate::base::digest;
 use crate::base::table;
 use crate::base::vars::Key;
 use crate::sys::shm::Shared;
@@ -137,6 +139,7 @@ pub(crate) struct Board {
     /// One dense row of all slots after the other, see [`Board::marked`].
     marks: &'static [AtomicU64],
     areas: &'static [&'static [AtomicU64]],
+    key: &'static [u8; 32],
 }
 
 impl Board {
@@ -157,6 +160,7 @@ impl Board {
             states: Shared::map(count)?.get(),
             marks: Shared::map(count * MARKS)?.get(),
             areas: areas?.leak(),
+            key: Box::leak(Box::new(digest::random()?)),
         };
         board.head(Head::Seed).store(table::seed(), Relaxed);
         Ok(board)

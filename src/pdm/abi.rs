@@ -27,6 +27,8 @@ pub const PDM_NEEDS_CONNECT: u32 = 0x1;
 pub const PDM_NEEDS_EXEC: u32 = 0x2;
 /// The module understands logins by client certificate.
 pub const PDM_DOES_EXTERNAL: u32 = 0x1;
+/// Its answers hold for one login only, and are never cached.
+pub const PDM_DOES_VARY: u32 = 0x2;
 /// Request: the client came over TLS.
 pub const PDM_IS_TLS: u32 = 0x1;
 /// Request: there is no password, the certificate is the proof.
@@ -294,7 +296,7 @@ pub struct Table {
     pub name: [c_char; PDM_NAME_SIZE],
     /// `PDM_NEEDS_CONNECT`, `PDM_NEEDS_EXEC`.
     pub needs: u32,
-    /// `PDM_DOES_EXTERNAL`.
+    /// `PDM_DOES_*`.
     pub does: u32,
     /// Makes an instance.
     pub open: Option<OpenFn>,

@@ -38,13 +38,14 @@ impl<'s> Session<'s> {
             Ok(attempt) => attempt,
             Err(next) => return next,
         };
-        match self.verify(&user, password) {
+        let (outcome, cached) = self.verify(&user, password);
+        match outcome {
             Outcome::Accept {
                 pdm,
                 vouched,
                 account,
             } => {
-                self.log_accepted(&user, pdm, vouched, &account);
+                self.log_accepted(&user, pdm, (vouched, cached), &account);
                 self.admit(user, password, &account)
             }
             Outcome::Refuse { pdm, why } => {
@@ -65,35 +66,24 @@ impl<'s> Session<'s> {
     }
 
     #[inline(never)] // see admit
-    fn log_accepted(&self, user: &[u8], pdm: &str, vouched: Option<&str>, account: &Account) {
+    fn log_accepted(&self, user: &[u8], pdm: &str, how: (Option<&str>, bool), account: &Account) {
         self.count(Count::LoginsOk, 1);
         let (vserv, rip) = (&self.vserv.id, self.peer.ip());
         let (ns, backend, mbox) = (&self.vserv.namespace, &account.backend, &account.mailbox);
-        match vouched {
-            None => event!(
-                LOGIN_OK,
-                self.sid,
-                vserv = vserv,
-                rip = rip,
-                user = user,
-                ns = ns,
-                pdm = pdm,
-                backend = backend,
-                mbox = mbox
-            ),
-            Some(by) => event!(
-                LOGIN_OK,
-                self.sid,
-                vserv = vserv,
-                rip = rip,
-                user = user,
-                ns = ns,
-                pdm = pdm,
-                vouched = by,
-                backend = backend,
-                mbox = mbox
-            ),
-        }
+        let (vouched, cached) = (how.0, how.1.then_some("yes"));
+        event!(
+            LOGIN_OK,
+            self.sid,
+            vserv = vserv,
+            rip = rip,
+            user = user,
+            ns = ns,
+            pdm = pdm,
+            vouched = vouched,
+            cached = cached,
+            backend = backend,
+            mbox = mbox
+        );
     }
 
     /// Wrong user or password; which of both, the client does not learn.

@@ -6,6 +6,7 @@ mod capa;
 mod delay;
 mod empty;
 mod fallback;
+mod flush;
 mod health;
 mod limits;
 mod login;

@@ -1,7 +1,8 @@
 //! What an administrator can say to the proxy: variables, objects, and the
 //! names of the counters.
 
-use super::{capa, health};
+use super::{capa, flush, health};
+use crate::auth::cache;
 use crate::base::vars::vars;
 use crate::base::{paths, table};
 use crate::daemon::board;
@@ -33,6 +34,8 @@ mod values {
         PENALTYMAX       "penaltymax"     Live  Time(0, 300),   "15s", "longest delay after wrong passwords from an address; 0: none";
         TRUSTED          "trusted"        Fixed Nets,           "127.0.0.0/8,::1/128", "networks whose clients are neither limited nor punished";
         CAPADIR          "capadir"        Fixed Dir,            paths::CAPADIR, "where lists of capabilities are";
+        CACHETIME        "cachetime"      Live  Time(0, 86400), "0s",  "how long a login that a module has accepted is accepted without asking; 0: ask each time";
+        CACHESTALE       "cachestale"     Live  Time(0, 604800), "0s", "how long beyond that it is accepted if the module cannot say at present";
         MODULEDIR        "moduledir"      Fixed Dir,            paths::MODULEDIR, "where modules are";
     }
     pub(crate) mod backend {
@@ -76,6 +79,8 @@ pub(crate) const LIMITS_LOGGED: usize = 2;
 pub(crate) const PENALTIES: usize = 3;
 /// The one that holds why backends are down.
 pub(crate) const REASONS: usize = 4;
+/// The one in which is remembered who was let in.
+pub(crate) const CACHED: usize = 5;
 
 /// The areas, in words. No page that nobody writes to takes memory.
 static AREAS: &[usize] = &[
@@ -84,6 +89,7 @@ static AREAS: &[usize] = &[
     board::MARKS,
     penalty::words(1 << 15),
     health::AREA,
+    cache::words(1 << 16),
 ];
 
 /// Control words of the proxy's own.
@@ -105,6 +111,12 @@ static WORDS: &[OwnWord] = &[
         help: "forgets the wrong passwords from an address, or from all",
         acts: true,
         run: super::penalty::clear,
+    },
+    OwnWord {
+        pattern: "cache flush [USER]",
+        help: "forgets logins that modules have accepted, all or those of USER or USER@NAMESPACE",
+        acts: true,
+        run: flush::flush,
     },
 ];
 
@@ -221,6 +233,9 @@ counters! {
     Penalties      "penalties";
     Unheard        "logins_unheard";
     GaveWay        "gave_way";
+    CacheHits      "cache_hits";
+    CacheMisses    "cache_misses";
+    CacheStale     "cache_stale";
     BadCommands    "bad_commands";
     OctetsIn       "octets_in";
     OctetsOut      "octets_out";

@@ -77,6 +77,11 @@ impl Module {
         self.table.does & abi::PDM_DOES_EXTERNAL != 0
     }
 
+    /// Whether each of its answers holds for one login only.
+    pub(crate) fn does_vary(&self) -> bool {
+        self.table.does & abi::PDM_DOES_VARY != 0
+    }
+
     /// Whether it says who a user is.
     pub(crate) fn checks(&self) -> bool {
         self.table.check.is_some()
@@ -191,11 +196,12 @@ fn read_table(library: &Library) -> io::Result<Table> {
 /// Refuses a table that asks for what this host does not know.
 fn check_table(table: Table, name: &str) -> io::Result<Table> {
     let known = abi::PDM_NEEDS_CONNECT | abi::PDM_NEEDS_EXEC;
+    let done = abi::PDM_DOES_EXTERNAL | abi::PDM_DOES_VARY;
     let named = table.name.iter().map(|c| *c as u8).take_while(|c| *c != 0);
     if table.name[abi::PDM_NAME_SIZE - 1] != 0 || !named.eq(name.bytes()) {
         return Err(other("holds a module of another name"));
     }
-    if table.needs & !known != 0 || table.does & !abi::PDM_DOES_EXTERNAL != 0 {
+    if table.needs & !known != 0 || table.does & !done != 0 {
         return Err(other("needs something this program does not know"));
     }
     if table.reserved.iter().any(|field| !field.is_null()) {

@@ -11,6 +11,12 @@ impl Board {
         self.areas.get(which).copied().unwrap_or_default()
     }
 
+    /// Random octets that were made with the pages. They are in the memory of
+    /// the daemon's processes and nowhere else.
+    pub(crate) fn secret(&self) -> &'static [u8; 32] {
+        self.key
+    }
+
     /// An area as a table of what workers have learnt.
     pub(crate) fn table(&self, which: usize) -> Table {
         Table::new(self.area(which))

@@ -32,6 +32,7 @@ extern "C" {
 
 /* What a module does beyond comparing passwords. */
 #define PDM_DOES_EXTERNAL 0x1u /* understands logins by client certificate */
+#define PDM_DOES_VARY 0x2u     /* an answer holds for one login: never cached */
 
 /* Flags of a request. */
 #define PDM_IS_TLS 0x1u      /* the client came over TLS */

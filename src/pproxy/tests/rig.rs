@@ -27,6 +27,14 @@ use crate::pproxy::verify::Judge;
 pub(super) struct Fake;
 
 impl Judge for Fake {
+    fn mark(&self, _: &str) -> Option<u64> {
+        Some(7)
+    }
+
+    fn marked(&self, mark: u64) -> Option<&str> {
+        (mark == 7).then_some("fake")
+    }
+
     fn judge<'c>(&'c self, request: &Request<'_>, witness: &mut dyn Witness) -> Outcome<'c> {
         witness.asking(0, "fake");
         let why = "so it is".to_string();
