@@ -7,6 +7,7 @@ use std::time::Instant;
 
 use crate::auth::chain::{Chain, Spec};
 use crate::auth::request::{Outcome, Request};
+use crate::auth::tell::tell;
 use crate::base::kv::Row;
 use crate::base::opt::{self, Asked, Options};
 use crate::base::out::{complain, say};
@@ -141,47 +142,18 @@ impl Login {
         let mut row = Row::default();
         row.kv("outcome", &outcome.name()).kv("ip", &ip);
         row.kv("ns", &self.ns).kv("user", &self.user);
-        let status = tell(&outcome, &mut row);
+        tell(&outcome, &mut row);
         row.kv("us", &us.to_string());
         say(row.text());
-        status
+        status(&outcome)
     }
 }
 
-/// Adds what the modules said to the line of a login. A password at the
-/// backend is not shown.
-fn tell(outcome: &Outcome, row: &mut Row) -> u8 {
+fn status(outcome: &Outcome) -> u8 {
     match outcome {
-        Outcome::Accept {
-            pdm,
-            vouched,
-            account,
-        } => {
-            row.kv("pdm", pdm);
-            if let Some(by) = vouched {
-                row.kv("vouched", by);
-            }
-            row.kv("backend", &account.backend);
-            row.kv("mbox", &account.mailbox);
-            if account.master {
-                row.kv("master", &"yes");
-            }
-            if let Some(user) = &account.user {
-                row.kv("backend_user", user);
-            }
-            for (key, value) in &account.extras {
-                row.kv(key, value);
-            }
-            FINE
-        }
-        Outcome::Refuse { pdm, why } => {
-            row.kv("pdm", pdm).kv("why", why);
-            REFUSED
-        }
-        Outcome::Fail { pdm, why } => {
-            row.kv("pdm", pdm).kv("why", why);
-            FAILED
-        }
+        Outcome::Accept { .. } => FINE,
+        Outcome::Refuse { .. } => REFUSED,
+        Outcome::Fail { .. } => FAILED,
     }
 }
 

@@ -15,7 +15,7 @@ echo end >>"$T/out/runs"
 echo b1:joe
 EOC
 printf '#!/bin/sh\nsleep 60\n' >"$T/hang"
-printf '#!/bin/sh\necho "b1:joe"; kill -SEGV $$\n' >"$T/crash"
+printf '#!/bin/sh\ncat <&3 >/dev/null; echo "b1:joe"; kill -SEGV $$\n' >"$T/crash"
 chmod 755 "$T/lookup" "$T/slow" "$T/hang" "$T/crash"
 mkdir "$T/out"
 chmod 777 "$T/out"
@@ -23,8 +23,11 @@ sed -i "s,^pdm add.*,pdm add prog exec timeout=8 $T/lookup b1," "$T/pproxy.rc"
 printf 'Subject: joe\n\n' | deliver 3/joe
 start_suite
 
-# use ARG ...: the module is another one from now on
-use() { printf 'pdm delete prog\npdm add prog exec %s\n' "$*" | ctl pproxy -f - >/dev/null; }
+# use ARG ...: the module is another one from now on; another change may be tried just then
+use() {
+    printf 'pdm delete prog\npdm add prog exec %s\n' "$*" | file words
+    until_ok ctl pproxy -f "$T/words" >/dev/null
+}
 
 talk 1 'USER joe' 'PASS secret' 'TOP 1 0' 'QUIT'
 line 5 '^Subject: joe$' 'the program of the manual lets its user in'

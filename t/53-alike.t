@@ -1,8 +1,8 @@
 #!/bin/sh
-# pproxy: the same users from every kind of module, and ptestpdm says what logins do.
+# pproxy: the same users from every kind of module; ptestpdm and pdm test say what logins do.
 # shellcheck disable=SC2086 # CC is several words.
 . t/lib/tap.sh
-plan 13
+plan 17
 
 suite
 CC=${CC:-cc}
@@ -46,6 +46,14 @@ chain() {
     sed 's/ pdm=[^ ]*//; s/ why=.*//; s/ us=.*//' "$T/tested.log"
     return $_status
 }
+# The same by the daemon itself.
+tested() {
+    sed -n 's/^\([0-9.]*\) pop3 \(.*\)/\2 \1/p' "$T/logins" | while read -r ns user password ip; do
+        ctl pproxy pdm test "$ns" "$user" "$password" "$ip" | tail -n 1 |
+            sed "s/^\(outcome=[a-z]*\)/\1 ip=$ip ns=$ns user=$user/; s/ pdm=[^ ]*//
+                s/ reply=.*//; s/ why=.*//"
+    done
+}
 cat >"$T/expected" <<'EOC'
 outcome=accept ip=127.0.0.1 ns=default user=hello-joe backend=b1 mbox=hello/joe
 outcome=refuse ip=127.0.0.1 ns=default user=hello-joe
@@ -67,6 +75,8 @@ for kind in flat cdb exec hello; do
         printf 'pdm delete %s\npdm add %s %s %s\n' $last $kind $kind "$args" |
             ctl pproxy -f - >/dev/null
     fi
+    tested >"$T/said"
+    same "$T/said" "$T/expected" "the daemon says the same of its own modules ($kind)"
     is "$(says hello-joe secret) $(says hello-joe Secret) $(says joe secret)" \
         '+OK;+OK 1; -ERR [AUTH]; -ERR [AUTH];' "and so do logins ($kind)"
     last=$kind

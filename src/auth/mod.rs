@@ -5,4 +5,5 @@ pub(crate) mod chain;
 mod mark;
 pub(crate) mod request;
 pub(crate) mod sasl;
+pub(crate) mod tell;
 pub(crate) mod witness;

@@ -17,6 +17,9 @@ const LONGEST_PAUSE: Ms = 30_000;
 impl<S: Service> Master<S> {
     pub(super) fn reap(&mut self) {
         while let Ok(Some((pid, death))) = reap() {
+            if self.errand_died(pid, death) {
+                continue;
+            }
             if let Some(trial) = self.trial.as_mut().filter(|t| t.pool.pid == pid) {
                 trial.died(death);
             } else if self.current.as_ref().is_some_and(|p| p.pid == pid) {

@@ -10,6 +10,7 @@ use super::board::Board;
 use super::config::{Config, Object};
 use super::control::Control;
 use super::doors::Doors;
+use super::errand::Errand;
 use super::generation::{Cause, Pool, Trial};
 use super::keyfiles::Look;
 use super::pidfile::PidFile;
@@ -33,6 +34,7 @@ pub(super) struct Master<S> {
     pub(super) current: Option<Pool>,
     pub(super) old: Vec<Pool>,
     pub(super) trial: Option<Trial>,
+    pub(super) errands: Vec<Errand>,
     pub(super) control: Option<Control>,
     pub(super) ending: Option<Ending>,
     /// Counters count from here.
@@ -114,6 +116,7 @@ impl<S: Service> Master<S> {
             current: None,
             old: Vec::new(),
             trial: None,
+            errands: Vec::new(),
             control: Some(start.control),
             ending: None,
             base: Vec::new(),
@@ -153,6 +156,7 @@ impl<S: Service> Master<S> {
             self.hear_signals();
             self.reap();
             self.hear_trial()?;
+            self.hear_errands();
             self.hear_clients();
             let hurry = self.ending.is_some() || self.replace_at.is_some();
             if hurry || now() - self.ticked >= 1000 {
@@ -171,6 +175,10 @@ impl<S: Service> Master<S> {
         if let Some(trial) = &self.trial {
             fds.push(PollFd::new(trial.pool.channel.as_fd(), PollFlags::POLLIN));
         }
+        fds.extend(
+            self.errand_fds()
+                .map(|fd| PollFd::new(fd, PollFlags::POLLIN)),
+        );
         for (fd, writes) in control.map(Control::interests).unwrap_or_default() {
             fds.push(PollFd::new(
                 fd,

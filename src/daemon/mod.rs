@@ -6,6 +6,7 @@ mod burial;
 pub(crate) mod config;
 mod control;
 mod doors;
+mod errand;
 mod generation;
 mod helper;
 mod keyfiles;

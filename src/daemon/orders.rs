@@ -58,10 +58,30 @@ impl<S: Service> Master<S> {
         if act.changes() || matches!(act, Act::Commit) || act.at_once() {
             event!(CONTROL, "-", words = words.join(" "));
         }
+        if let Act::Errand(n) = act {
+            return self.errand(id, n, &args, words);
+        }
         match act {
             Act::Begin | Act::Commit | Act::Abort => self.batch(id, act),
             _ if act.changes() => self.change(id, act, args, words),
             _ => self.ask(act, &args),
+        }
+    }
+
+    /// Logs the words as others, but for the one that is secret.
+    fn errand(&mut self, id: u64, which: usize, args: &Args, words: &[String]) -> Answer {
+        let row = &S::TABLES.errands[which];
+        let fixed = row.pattern.split(' ');
+        let fixed = fixed.take_while(|word| word.starts_with(|c: char| c.is_ascii_lowercase()));
+        let secret = fixed.count() + row.secret;
+        let shown = words.iter().enumerate();
+        let shown: Vec<_> = shown
+            .map(|(n, word)| if n == secret { "***" } else { word })
+            .collect();
+        event!(CONTROL, "-", words = shown.join(" "));
+        match self.send_out(id, which, args) {
+            Ok(()) => Answer::Later,
+            Err(why) => Answer::Err(why),
         }
     }
 

@@ -26,7 +26,22 @@ pub(crate) struct Tables {
     pub(crate) areas: &'static [usize],
     /// Its own control words, which change no configuration.
     pub(crate) words: &'static [OwnWord],
+    /// Those that take code which the master never runs.
+    pub(crate) errands: &'static [Errand],
 }
+
+/// A control word of a program that is obeyed by [`Service::errand`].
+pub(crate) struct Errand {
+    /// As in [`crate::base::verbs`].
+    pub(crate) pattern: &'static str,
+    pub(crate) help: &'static str,
+    /// Place of the hole that must not be logged.
+    pub(crate) secret: usize,
+}
+
+/// How an errand tells what there is to say: a line says what is being done,
+/// rows belong to the answer.
+pub(crate) type Say<'a> = &'a mut dyn FnMut(Said);
 
 /// A control word of a program.
 pub(crate) struct OwnWord {
@@ -160,6 +175,23 @@ pub(crate) trait Service: Sized {
     fn lost(board: &Board, config: &Config, doing: &[u8]) {
         let _ = (board, config, doing);
     }
+
+    /// In a process of its own, loaded as a pool is: runs errand number
+    /// `which` of the tables.
+    ///
+    /// # Errors
+    /// Why there is no answer.
+    fn errand(
+        &mut self,
+        which: usize,
+        args: &Args,
+        config: &Config,
+        say: Say<'_>,
+    ) -> Result<(), String> {
+        let _ = (which, args, config, say);
+        Ok(())
+    }
+
     /// In a worker beyond the limit: says that `limit` is reached, and goes;
     /// must not wait.
     fn refuse(&mut self, stream: Stream, origin: Origin, limit: &str);

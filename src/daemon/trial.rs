@@ -55,8 +55,22 @@ impl<S: Service> Master<S> {
         Ok(())
     }
 
-    /// In the child: lets go of all that is the master's, the write end of
-    /// the death pipe first.
+    /// In a child: lets go of all that is the master's, the write end of the
+    /// death pipe first.
+    pub(super) fn let_go(&mut self) {
+        self.death_writer = None;
+        self.control = None;
+        self.current = None;
+        self.old.clear();
+        self.errands.clear();
+        self.pidfile = None;
+        if let Some(ready) = self.ready.take() {
+            ready(false);
+        }
+        self.signals.forget();
+    }
+
+    /// In the child.
     pub(super) fn become_pool(
         &mut self,
         mut config: Config,
@@ -64,15 +78,7 @@ impl<S: Service> Master<S> {
         channel: UnixStream,
         generation: u64,
     ) -> ! {
-        self.death_writer = None;
-        self.control = None;
-        self.current = None;
-        self.old.clear();
-        self.pidfile = None;
-        if let Some(ready) = self.ready.take() {
-            ready(false);
-        }
-        self.signals.forget();
+        self.let_go();
         log::set_facility(config.vars.text(LOGFACILITY));
         let doors = doors.for_pool(&config);
         self.doors = Doors::default();

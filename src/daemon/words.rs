@@ -39,6 +39,8 @@ pub(crate) enum Act {
     Own(usize),
     /// One that does something.
     Do(usize),
+    /// One that somebody is sent out for.
+    Errand(usize),
     SessionList,
     SessionKick,
     CounterList,
@@ -165,6 +167,10 @@ pub(crate) fn table(tables: &Tables) -> Vec<Verb<Act>> {
     for (n, word) in tables.words.iter().enumerate() {
         let act = if word.acts { Act::Do(n) } else { Act::Own(n) };
         verbs.push(row(word.pattern.into(), act, word.help.into(), &[]));
+    }
+    for (n, word) in tables.errands.iter().enumerate() {
+        let (pattern, help) = (word.pattern.into(), word.help.into());
+        verbs.push(row(pattern, Act::Errand(n), help, &[]));
     }
     verbs
 }

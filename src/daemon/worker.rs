@@ -241,6 +241,7 @@ mod tests {
         counters: &[],
         areas: &[],
         words: &[],
+        errands: &[],
     };
 
     impl Service for Counting {

@@ -24,6 +24,7 @@ static TABLES: Tables = Tables {
     counters: vars::COUNTERS,
     areas: &[],
     words: &[],
+    errands: &[],
 };
 
 /// pcheckd(8).

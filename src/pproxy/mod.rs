@@ -5,6 +5,7 @@ mod call;
 mod capa;
 mod delay;
 mod empty;
+mod errand;
 mod fallback;
 mod flush;
 mod health;
@@ -29,10 +30,11 @@ use self::site::Site;
 use crate::auth::chain::Chain;
 use crate::base::clock::Ms;
 use crate::base::kv::Row;
+use crate::base::verbs::Args;
 use crate::daemon::board::Board;
 use crate::daemon::config::{Config, Object};
 use crate::daemon::seat::Seat;
-use crate::daemon::service::{Origin, Service, Tables, Work, too_much};
+use crate::daemon::service::{Origin, Say, Service, Tables, Work, too_much};
 use crate::net::stream::Stream;
 use crate::pop3::reply::{SYS_TEMP, err};
 
@@ -110,6 +112,16 @@ impl Service for Proxy {
 
     fn lost(board: &Board, config: &Config, doing: &[u8]) {
         modules::lost(board, config, doing);
+    }
+
+    fn errand(
+        &mut self,
+        _: usize,
+        args: &Args,
+        config: &Config,
+        say: Say<'_>,
+    ) -> Result<(), String> {
+        errand::test(self, args, config, say)
     }
     fn refuse(&mut self, mut stream: Stream, _: Origin, limit: &str) {
         let mut line = Vec::new();

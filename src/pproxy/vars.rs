@@ -7,7 +7,7 @@ use crate::base::vars::vars;
 use crate::base::{paths, table};
 use crate::daemon::board;
 use crate::daemon::config::{Kind, Source};
-use crate::daemon::service::{OwnWord, Tables};
+use crate::daemon::service::{Errand, OwnWord, Tables};
 use crate::daemon::vars::COUNT;
 use crate::limit::penalty;
 use crate::net::listen::Proto;
@@ -119,6 +119,13 @@ static WORDS: &[OwnWord] = &[
         run: flush::flush,
     },
 ];
+
+/// Those that take modules to answer.
+static ERRANDS: &[Errand] = &[Errand {
+    pattern: "pdm test NAMESPACE USER PASSWORD [ADDRESS]",
+    help: "says what the modules say of a login, from 127.0.0.1 if no ADDRESS is given",
+    secret: 2,
+}];
 
 /// Kinds of marks: what sessions are counted by.
 pub(crate) const MARK_IP: usize = 0;
@@ -250,6 +257,7 @@ pub(crate) static TABLES: Tables = Tables {
     counters: COUNTERS,
     areas: AREAS,
     words: WORDS,
+    errands: ERRANDS,
 };
 
 #[cfg(test)]

@@ -128,6 +128,7 @@ mod tests {
         counters: &[],
         areas: &[],
         words: &[],
+        errands: &[],
     };
 
     fn rig(title: &str) -> (Scratch, Config) {

@@ -25,6 +25,7 @@ static TABLES: Tables = Tables {
     counters: &[],
     areas: &[],
     words: &[],
+    errands: &[],
 };
 
 fn words(text: &str) -> Vec<String> {
