@@ -32,7 +32,7 @@ pdm: sys auth
 libc: sys
 libloading: sys
 nix: sys net daemon
-openssl: net/tls.rs base/digest.rs sys/ticket.rs
+openssl: net/tls.rs net/tls/pair.rs net/tls/warm.rs net/tls/tests.rs net/tls/connect.rs net/tls/connect/tests.rs base/digest.rs sys/ticket.rs
 openssl_sys: sys/ticket.rs
 syslog: base/sink.rs
 getopts: base/opt.rs

@@ -7,4 +7,6 @@ pub(crate) mod proxy;
 pub(crate) mod pump;
 pub(crate) mod ready;
 pub(crate) mod stream;
+#[allow(dead_code)] // nobody speaks it yet
+pub(crate) mod tls;
 pub(crate) mod wait;

@@ -68,12 +68,16 @@ impl Lane {
         self.from < self.to
     }
 
+    /// Would it take something from the sender?
+    fn hungry(&self) -> bool {
+        !self.eof && !self.pending()
+    }
+
     /// What to wait for at the sender.
-    fn reads(&self) -> PollFlags {
-        if self.eof || self.pending() {
-            PollFlags::empty()
-        } else {
-            PollFlags::POLLIN
+    fn reads(&self, source: &Stream) -> PollFlags {
+        match self.hungry() {
+            true => source.reads(),
+            false => PollFlags::empty(),
         }
     }
 
@@ -96,7 +100,7 @@ impl Lane {
         sink: &mut Stream,
     ) -> Result<bool, Broken> {
         let mut moved = false;
-        if readable && !self.eof && !self.pending() {
+        if readable && self.hungry() {
             self.buf = room.take();
             if let Some(count) = source.read_now(&mut self.buf)? {
                 (self.from, self.to, self.eof, moved) = (0, count, count == 0, true);
@@ -134,16 +138,23 @@ pub(crate) fn pump(
     let mut last = now();
     while !(up.done && down.done) {
         let pending = up.pending() || down.pending();
-        let want = [
-            (client.as_fd(), up.reads() | down.writes()),
-            (backend.as_fd(), down.reads() | up.writes()),
-        ];
-        let [at_client, at_backend] = wait_for(want, watch, &|| last + patience(pending))?;
-        let readable = |flags: PollFlags| {
-            flags.intersects(PollFlags::POLLIN | PollFlags::POLLHUP | PollFlags::POLLERR)
+        let held = (
+            up.hungry() && client.holds(),
+            down.hungry() && backend.holds(),
+        );
+        let ready = match held {
+            (false, false) => {
+                let want = [
+                    (client.as_fd(), up.reads(client) | down.writes()),
+                    (backend.as_fd(), down.reads(backend) | up.writes()),
+                ];
+                wait_for(want, watch, &|| last + patience(pending))?
+            }
+            _ => [PollFlags::empty(); 2],
         };
-        let moved = up.carry(readable(at_client), &mut room, client, backend)?
-            | down.carry(readable(at_backend), &mut room, backend, client)?;
+        let [at_client, at_backend] = ready.map(|flags| !flags.is_empty());
+        let moved = up.carry(at_client || held.0, &mut room, client, backend)?
+            | down.carry(at_backend || held.1, &mut room, backend, client)?;
         if moved {
             last = now();
         }

@@ -1,23 +1,75 @@
-//! A connected stream socket: reads and writes that wait as [`super::wait`]
-//! does. The socket stays in blocking mode; no call on it ever blocks.
+//! A connected stream socket, with TLS around it or without: reads and writes
+//! that wait as [`super::wait`] does.
 
-use std::io::{self, IoSlice};
+use std::io::{self, IoSlice, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
+use std::rc::Rc;
 
 use nix::errno::Errno;
 use nix::poll::PollFlags;
 use nix::sys::socket::{MsgFlags, recv, send, sendmsg};
 
+use super::tls::Channel;
 use super::wait::{Broken, Deadline, Watch, wait_one};
 
 const FLAGS: MsgFlags = MsgFlags::MSG_DONTWAIT.union(MsgFlags::MSG_NOSIGNAL);
 
+/// A socket of which no call ever blocks, though it stays in blocking mode:
+/// the mode belongs to the connection, which others may hold too.
+#[derive(Debug, Clone)]
+pub(super) struct Raw(Rc<TcpStream>);
+
+impl Raw {
+    fn receive(&self, buf: &mut [u8], flags: MsgFlags) -> io::Result<usize> {
+        loop {
+            match recv(self.0.as_raw_fd(), buf, flags) {
+                Err(Errno::EINTR) => {}
+                other => return Ok(other?),
+            }
+        }
+    }
+}
+
+impl Read for Raw {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        self.receive(buf, MsgFlags::MSG_DONTWAIT)
+    }
+}
+
+impl Write for Raw {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        loop {
+            match send(self.0.as_raw_fd(), bytes, FLAGS) {
+                Err(Errno::EINTR) => {}
+                other => return Ok(other?),
+            }
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl AsFd for Raw {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.0.as_fd()
+    }
+}
+
+/// How octets go to and fro.
+#[derive(Debug)]
+enum Link {
+    Plain(Raw),
+    Tls(Box<Channel>),
+}
+
 /// One end of a connection.
 #[derive(Debug)]
 pub(crate) struct Stream {
-    socket: TcpStream,
-    /// Octets read so far.
+    link: Link,
+    /// Octets read so far, those of TLS itself not counted.
     pub(crate) received: u64,
     /// Octets written so far.
     pub(crate) sent: u64,
@@ -26,7 +78,7 @@ pub(crate) struct Stream {
 impl From<TcpStream> for Stream {
     fn from(socket: TcpStream) -> Stream {
         Stream {
-            socket,
+            link: Link::Plain(Raw(Rc::new(socket))),
             received: 0,
             sent: 0,
         }
@@ -35,14 +87,65 @@ impl From<TcpStream> for Stream {
 
 impl AsFd for Stream {
     fn as_fd(&self) -> BorrowedFd<'_> {
-        self.socket.as_fd()
+        self.raw().as_fd()
+    }
+}
+
+/// What would have blocked has moved nothing.
+fn now_or_never(result: io::Result<usize>) -> io::Result<Option<usize>> {
+    match result {
+        Err(why) if why.kind() == io::ErrorKind::WouldBlock => Ok(None),
+        other => other.map(Some),
     }
 }
 
 impl Stream {
+    fn raw(&self) -> &Raw {
+        match &self.link {
+            Link::Plain(raw) => raw,
+            Link::Tls(channel) => channel.raw(),
+        }
+    }
+
     /// Our own address and port on this connection.
     pub(crate) fn local(&self) -> Option<SocketAddr> {
-        self.socket.local_addr().ok()
+        self.raw().0.local_addr().ok()
+    }
+
+    /// What TLS there is.
+    pub(crate) fn channel(&self) -> Option<&Channel> {
+        match &self.link {
+            Link::Plain(_) => None,
+            Link::Tls(channel) => Some(channel),
+        }
+    }
+
+    /// Puts TLS around the connection, by a handshake that `shake` makes.
+    ///
+    /// # Errors
+    /// Those of `shake`; nothing more can then be said on the connection.
+    pub(super) fn secure(
+        &mut self,
+        shake: impl FnOnce(Raw) -> Result<Channel, Broken>,
+    ) -> Result<(), Broken> {
+        if let Link::Plain(raw) = &self.link {
+            self.link = Link::Tls(Box::new(shake(raw.clone())?));
+        }
+        Ok(())
+    }
+
+    /// Are there octets that the socket does not tell of? Then nobody must
+    /// wait for it.
+    pub(crate) fn holds(&self) -> bool {
+        self.channel().is_some_and(Channel::holds)
+    }
+
+    /// What to wait for before the next read.
+    pub(crate) fn reads(&self) -> PollFlags {
+        match self.channel().is_some_and(Channel::must_write) {
+            true => PollFlags::POLLOUT,
+            false => PollFlags::POLLIN,
+        }
     }
 
     /// Reads what is there, waiting for the first octet. 0 means that the
@@ -57,14 +160,17 @@ impl Stream {
         deadline: Deadline<'_>,
     ) -> Result<usize, Broken> {
         loop {
-            wait_one(self, PollFlags::POLLIN, watch, deadline)?;
+            if !self.holds() {
+                wait_one(self, self.reads(), watch, deadline)?;
+            }
             if let Some(count) = self.read_now(buf)? {
                 return Ok(count);
             }
         }
     }
 
-    /// As [`Self::read`], but what it shows is still to be read.
+    /// As [`Self::read`], but what it shows is still to be read; for what
+    /// comes before TLS.
     ///
     /// # Errors
     /// As [`Self::read`].
@@ -77,9 +183,8 @@ impl Stream {
         let flags = MsgFlags::MSG_DONTWAIT | MsgFlags::MSG_PEEK;
         loop {
             wait_one(self, PollFlags::POLLIN, watch, deadline)?;
-            match recv(self.socket.as_raw_fd(), buf, flags) {
-                Err(Errno::EAGAIN | Errno::EINTR) => {}
-                other => return Ok(other?),
+            if let Some(count) = now_or_never(self.raw().receive(buf, flags))? {
+                return Ok(count);
             }
         }
     }
@@ -89,35 +194,27 @@ impl Stream {
     /// # Errors
     /// The socket's error.
     pub(crate) fn read_now(&mut self, buf: &mut [u8]) -> io::Result<Option<usize>> {
-        loop {
-            match recv(self.socket.as_raw_fd(), buf, MsgFlags::MSG_DONTWAIT) {
-                Ok(count) => {
-                    self.received += count as u64;
-                    return Ok(Some(count));
-                }
-                Err(Errno::EAGAIN) => return Ok(None),
-                Err(Errno::EINTR) => {}
-                Err(errno) => return Err(errno.into()),
-            }
-        }
+        let count = now_or_never(match &mut self.link {
+            Link::Plain(raw) => raw.read(buf),
+            Link::Tls(channel) => channel.read(buf),
+        })?;
+        self.received += count.unwrap_or(0) as u64;
+        Ok(count)
     }
 
-    /// Writes as much as goes without waiting; 0 if nothing does.
+    /// Writes as much as goes without waiting; 0 if nothing does. Then the
+    /// next write must begin with the same octets.
     ///
     /// # Errors
     /// The socket's error.
     pub(crate) fn write_now(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        loop {
-            match send(self.socket.as_raw_fd(), bytes, FLAGS) {
-                Ok(count) => {
-                    self.sent += count as u64;
-                    return Ok(count);
-                }
-                Err(Errno::EAGAIN) => return Ok(0),
-                Err(Errno::EINTR) => {}
-                Err(errno) => return Err(errno.into()),
-            }
-        }
+        let count = now_or_never(match &mut self.link {
+            Link::Plain(raw) => raw.write(bytes),
+            Link::Tls(channel) => channel.write(bytes),
+        })?;
+        let count = count.unwrap_or(0);
+        self.sent += count as u64;
+        Ok(count)
     }
 
     /// Writes all of `bytes`.
@@ -142,15 +239,24 @@ impl Stream {
     }
 
     /// Tells the peer that we will send no more.
-    pub(crate) fn finish(&self) {
-        let _ = self.socket.shutdown(Shutdown::Write);
+    pub(crate) fn finish(&mut self) {
+        if let Link::Tls(channel) = &mut self.link {
+            channel.finish();
+        }
+        let _ = self.raw().0.shutdown(Shutdown::Write);
     }
 
     /// Writes two pieces as one, if they go at once; for refusals that wait
     /// for nobody.
     pub(crate) fn parting_words(&mut self, first: &[u8], second: &[u8]) {
         let pieces = [IoSlice::new(first), IoSlice::new(second)];
-        let _ = sendmsg::<()>(self.socket.as_raw_fd(), &pieces, &[], FLAGS, None);
+        let _ = match &mut self.link {
+            Link::Plain(raw) => {
+                let sent = sendmsg::<()>(raw.0.as_raw_fd(), &pieces, &[], FLAGS, None);
+                sent.map_err(io::Error::from)
+            }
+            Link::Tls(channel) => channel.write(&[first, second].concat()),
+        };
         self.finish();
     }
 }
@@ -166,7 +272,6 @@ pub(crate) mod tests {
     use super::*;
     use crate::base::clock::now;
     use crate::net::wait::Alone;
-    use std::io::{Read, Write};
     use std::net::TcpListener;
 
     /// Two ends of one connection.

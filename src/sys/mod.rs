@@ -15,6 +15,7 @@ pub(crate) mod proc;
 pub(crate) mod scratch;
 pub(crate) mod secret;
 pub(crate) mod shm;
+pub(crate) mod ticket;
 pub(crate) mod time;
 pub(crate) mod title;
 
