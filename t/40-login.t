@@ -43,7 +43,7 @@ unseen fakepop3 'PASS|secret' 'but no password'
 seen pproxy 'ev=login_ok .* user=joe ns=default pdm=users backend=b1 mbox=3/joe$' 'it is logged'
 sid=$(sed -n 's/.*ev=login_ok .*sid=\([^ ]*\) .*/\1/p' "$T/pproxy.log")
 like "$(cat "$T/fakepop3.log")" "^$sid\$" 'under the id that the backend was told'
-seen pproxy "ev=proxy_session .*sid=$sid .*backend=b1 mode=relay in=[0-9]+ out=[0-9]+ .*end=closed" \
+seen pproxy "ev=proxy_session .*sid=$sid .*backend=b1 mode=relay tls=- in=[0-9]+ out=[0-9]+ .*end=closed" \
     'and summed up in one line'
 
 talk 1 'USER anna' 'PASS a b ' STAT QUIT

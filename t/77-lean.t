@@ -47,11 +47,11 @@ lean() {
         kb=$(own "$one")
         [ "$kb" -le "$most" ] || most=$kb
     done
-    [ "$most" -gt 0 ] && [ "$most" -lt "$3" ]
+    [ "$most" -gt 0 ] && [ "$most" -le "$3" ]
     ok $? "$title" "the largest has $most kB of its own"
     note "$1, $2: $most kB"
 }
-what='has less than 60 kB of its own'
+what='has at most 60 kB of its own'
 [ "$ROOT" ] || what='shows its memory to nobody'
 lean pproxy 'empty@default empty' 60 "pproxy in the empty maildrop $what"
 lean pproxy 'full@default relay' 60 "pproxy in a relay $what"

@@ -92,6 +92,8 @@ events! {
     CACHE_STALE       0x0140 Adm "cache_stale";
     MODULE_UNHEALTHY  0x0141 Adm "module_unhealthy";
     MODULE_HEALTHY    0x0142 Adm "module_healthy";
+    TLS_FAILED        0x0150 Err "tls_failed";
+    TLS_EXPIRES       0x0151 Adm "tls_expires";
     // As in the suite of old, for all daemons
     SESSION_STATE     0x0170 Adm "session_state";
     LOAD_STATE        0x0172 Adm "load_state";

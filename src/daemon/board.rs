@@ -12,6 +12,7 @@ use std::sync::atomic::{
 };
 
 use super::config::{Config, NO_ROW};
+use super::rotating;
 use crate::base::digest;
 use crate::base::table;
 use crate::base::vars::Key;
@@ -74,6 +75,8 @@ pub(crate) enum Head {
     SessionState,
     /// How near the limit of load.
     LoadState,
+    /// Counts the rotating secrets.
+    Epoch,
 }
 
 /// Numbers of a slot.
@@ -140,6 +143,7 @@ pub(crate) struct Board {
     marks: &'static [AtomicU64],
     areas: &'static [&'static [AtomicU64]],
     key: &'static [u8; 32],
+    rotating: &'static [AtomicU64],
 }
 
 impl Board {
@@ -161,9 +165,14 @@ impl Board {
             marks: Shared::map(count * MARKS)?.get(),
             areas: areas?.leak(),
             key: Box::leak(Box::new(digest::random()?)),
+            rotating: Shared::map(rotating::SIZE)?.get(),
         };
         board.head(Head::Seed).store(table::seed(), Relaxed);
         Ok(board)
+    }
+
+    pub(super) fn rotating(&self) -> &'static [AtomicU64] {
+        self.rotating
     }
 
     /// A word of the head.

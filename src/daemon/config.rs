@@ -96,6 +96,8 @@ pub(crate) struct Config {
     pub(crate) resolved: Resolved,
     /// What the master has read of the files that options name.
     pub(crate) keyfiles: KeyFiles,
+    /// Rows that the pool has to show of what it loaded.
+    pub(crate) notes: Vec<String>,
     /// Debug flags, one bit an area; live.
     pub(crate) debug: u64,
     reloads: u64,
@@ -113,6 +115,7 @@ impl Config {
             objects: tables.kinds.iter().map(|_| Vec::new()).collect(),
             resolved: Resolved::new(),
             keyfiles: KeyFiles::default(),
+            notes: Vec::new(),
             debug: 0,
             reloads: 0,
         }

@@ -8,7 +8,6 @@ use std::sync::atomic::Ordering::Relaxed;
 use nix::sys::signal::Signal;
 
 use super::board::{Board, Field, Head, State, Text};
-use super::config::Resolved;
 use super::config::{Config, NO_ROW};
 use super::doors::Doors;
 use super::load;
@@ -142,7 +141,7 @@ impl Trial {
     }
 
     /// Hears what the pool says; `None` if it has not made up its mind.
-    pub(crate) fn hear(&mut self) -> Option<Result<Resolved, String>> {
+    pub(crate) fn hear(&mut self) -> Option<Result<load::Report, String>> {
         let mut buf = [0; 4096];
         loop {
             match self.pool.channel.read(&mut buf) {

@@ -28,6 +28,7 @@ pub(crate) fn load<S: Service>(config: &mut Config) -> Result<S, String> {
     service.after_drop(config)?;
     // What was in there is in the service by now, or in nobody.
     config.keyfiles = KeyFiles::default();
+    config.notes = service.notes();
     Ok(service)
 }
 
@@ -76,6 +77,9 @@ pub(crate) fn ready(config: &Config) -> String {
         let list: Vec<_> = addresses.iter().map(SocketAddr::to_string).collect();
         text.push_str(&format!("{host}={}\n", list.join(",")));
     }
+    for note in &config.notes {
+        text.push_str(&format!("note {note}\n"));
+    }
     text.push_str("ready\n");
     text
 }
@@ -90,17 +94,24 @@ pub(crate) fn refusal(why: &str) -> String {
     format!("error {clean}\n")
 }
 
+/// What a pool reports: addresses and notes.
+pub(crate) type Report = (Resolved, Vec<String>);
+
 /// What the master makes of a report; `None` if it is not complete yet.
-pub(crate) fn report(bytes: &[u8]) -> Option<Result<Resolved, String>> {
+pub(crate) fn report(bytes: &[u8]) -> Option<Result<Report, String>> {
     let text = String::from_utf8_lossy(bytes);
-    let mut found = Resolved::new();
+    let (mut found, mut notes) = (Resolved::new(), Vec::new());
     for line in text.split_inclusive('\n') {
         let line = line.strip_suffix('\n')?;
         if line == "ready" {
-            return Some(Ok(found));
+            return Some(Ok((found, notes)));
         }
         if let Some(why) = line.strip_prefix("error ") {
             return Some(Err(why.into()));
+        }
+        if let Some(note) = line.strip_prefix("note ") {
+            notes.push(note.into());
+            continue;
         }
         let Some((host, list)) = line.split_once('=') else {
             return Some(Err("the pool sent nonsense".into()));
@@ -122,9 +133,12 @@ mod tests {
 
     #[test]
     fn a_report_is_understood_when_it_is_whole() {
-        let whole = b"a.example:110=192.0.2.1:110,[2001:db8::1]:110\nready\n";
-        let found = report(whole).unwrap().unwrap();
-        assert_eq!(found["a.example:110"].len(), 2);
+        let whole = b"a.example:110=192.0.2.1:110,[2001:db8::1]:110\nnote a=1\nready\n";
+        let (found, notes) = report(whole).unwrap().unwrap();
+        assert_eq!(
+            (found["a.example:110"].len(), notes),
+            (2, vec!["a=1".into()])
+        );
         assert!((0..whole.len()).all(|n| report(&whole[..n]).is_none()));
         assert_eq!(
             report(refusal("no\nsuch file").as_bytes()),

@@ -1,10 +1,11 @@
 //! PRIVILEGED. The master: control socket, listeners, generations. It never
 //! reads an octet from a client and never runs module code.
 
-use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use nix::sys::signal::Signal;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
+
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::signal::Signal;
 
 use super::board::Board;
 use super::config::{Config, Object};
@@ -17,11 +18,11 @@ use super::pidfile::PidFile;
 use super::service::{Role, Service};
 use super::shutdown::Ending;
 use super::signals::{POWER, Signals};
-use super::vars::{MAXSESSION, SESSIONLIMIT};
+use super::vars::{MAXSESSION, SESSIONLIMIT, TICKETLIFE};
 use super::words::Act;
 use crate::base::clock::{Ms, now};
-use crate::base::log;
 use crate::base::verbs::Verb;
+use crate::base::{digest, log};
 
 /// All that the master holds. What children must not hold is in an `Option`.
 pub(super) struct Master<S> {
@@ -55,6 +56,8 @@ pub(super) struct Master<S> {
     /// The replaced files that were tried last, as their number.
     pub(super) tried: u32,
     pub(super) keys: Look,
+    /// When the rotating secret was made.
+    pub(super) rotated: Ms,
     pub(super) service: std::marker::PhantomData<S>,
 }
 
@@ -134,6 +137,7 @@ impl<S: Service> Master<S> {
             ticked: 0,
             tried: 0,
             keys: Look::default(),
+            rotated: now(),
             service: std::marker::PhantomData,
         })
     }
@@ -252,12 +256,30 @@ impl<S: Service> Master<S> {
         }
     }
 
+    /// Makes the secret anew when it is old.
+    fn rotate(&mut self) {
+        if now() - self.rotated < self.config.vars.number(TICKETLIFE) * 1000 {
+            return;
+        }
+        self.rotated = now();
+        match digest::random() {
+            Ok(fresh) => self.board.rotate(fresh),
+            Err(why) => event!(
+                LOAD_FAILED,
+                "-",
+                cause = "ticketlife",
+                why = why.to_string()
+            ),
+        }
+    }
+
     fn tick(&mut self) {
         log::mend();
         self.bury();
         self.limit_draining();
         self.try_replaced();
         self.try_key_files();
+        self.rotate();
         if self.ending.is_none()
             && self.trial.is_none()
             && self.replace_at.is_some_and(|at| now() >= at)

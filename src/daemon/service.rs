@@ -135,6 +135,11 @@ pub(crate) trait Service: Sized {
     /// Why this configuration cannot be served.
     fn after_drop(&mut self, config: &Config) -> Result<(), String>;
 
+    /// In the pool, when all is loaded: rows that an administrator may ask
+    /// for, without line ends; see [`Config::notes`].
+    fn notes(&self) -> Vec<String> {
+        Vec::new()
+    }
     /// In a worker: open anew what must not be shared.
     ///
     /// # Errors

@@ -1,10 +1,11 @@
 //! PRIVILEGED. From the command line to the life of a master.
 
-use nix::sys::signal::Signal;
 use std::io::{Read, Write};
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+
+use nix::sys::signal::Signal;
 
 use super::board::{Board, Head};
 use super::config::Config;
@@ -14,6 +15,7 @@ use super::pidfile::PidFile;
 use super::service::Service;
 use super::vars::{ID, LOGLEVEL, MAXSESSION, PID, RUNDIR, SESSIONLIMIT, USER, VERSION};
 use super::words::{self, Act};
+use crate::base::digest;
 use crate::base::log::{self, Knobs, Target};
 use crate::base::opt::{self, Asked, Matches};
 use crate::base::out::{complain, say};
@@ -187,6 +189,9 @@ fn live<S: Service>(
     let sessionlimit = config.vars.number(SESSIONLIMIT) as usize;
     let board = Board::map(sessionlimit, S::TABLES.areas)
         .map_err(|why| format!("no memory for {sessionlimit} slots: {why}"))?;
+    for _ in 0..2 {
+        board.rotate(digest::random().map_err(|why| format!("no random octets: {why}"))?);
+    }
     board.publish(&config);
     log::share(Knobs {
         level: board.live(LOGLEVEL),

@@ -106,8 +106,8 @@ impl<S: Service> Master<S> {
             Some(report) => report,
         };
         match report {
-            Ok(resolved) => {
-                trial.config.resolved = resolved;
+            Ok(report) => {
+                (trial.config.resolved, trial.config.notes) = report;
                 self.install();
                 Ok(())
             }

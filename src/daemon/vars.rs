@@ -5,7 +5,7 @@ use crate::base::events::Level;
 use crate::base::vars::vars;
 
 /// How many there are: a program's own begin behind them.
-pub(crate) const COUNT: usize = 22;
+pub(crate) const COUNT: usize = 23;
 
 #[rustfmt::skip]
 mod table {
@@ -31,6 +31,7 @@ mod table {
         WRITETIMEOUT     "writetimeout"      Live  Time(1, 86400),   "2m",    "how long a peer may refuse to take what we send";
         TRYTIMEOUT       "trytimeout"        Live  Time(1, 3600),    "15s",   "how long a new generation may take to load";
         DRAINLIMIT       "drainlimit"        Live  Time(1, 86400 * 7), "1d",  "how long sessions of an old generation may last";
+        TICKETLIFE       "ticketlife"        Live  Time(60, 86400 * 7), "8h", "how long a key of TLS session tickets is used; its tickets are taken as long again";
         LOGLEVEL         "loglevel"          Live  Word(Level::NAMES), "INF", "lowest level that is logged; ERR and above always are";
         LOGFACILITY      "logfacility"       Fixed Word(FACILITIES), "mail",  "facility of the lines sent to syslog";
     }

@@ -7,6 +7,5 @@ pub(crate) mod proxy;
 pub(crate) mod pump;
 pub(crate) mod ready;
 pub(crate) mod stream;
-#[allow(dead_code)] // nobody speaks it yet
 pub(crate) mod tls;
 pub(crate) mod wait;

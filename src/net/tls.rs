@@ -18,6 +18,7 @@ use super::stream::{Raw, Stream};
 use super::wait::{Broken, Deadline, Watch, wait_one};
 use crate::sys::ticket::{self, Keys};
 
+#[allow(dead_code)] // for backends
 pub(crate) mod connect;
 pub(crate) mod pair;
 mod warm;
@@ -282,6 +283,7 @@ impl Channel {
         let _ = self.tls.shutdown();
     }
 
+    #[allow(dead_code)] // for logins by certificate
     /// Whose certificate the peer has shown, if it was verified.
     pub(crate) fn subject(&self) -> Option<Subject> {
         let ssl = self.tls.ssl();

@@ -84,8 +84,12 @@ fn same(a: &str, b: &str) -> bool {
 pub(crate) struct Capabilities {
     /// The answer to CAPA, but for what changes and for its end.
     text: Vec<u8>,
+    /// The same for who must not send a password yet.
+    bare: Vec<u8>,
     /// Is LOGIN-DELAY to be told while there is one (RFC 2449 section 6.5)?
     delay: bool,
+    /// Is STLS to be told where there is TLS (RFC 2595 section 4)?
+    stls: bool,
 }
 
 /// What holds of a session now.
@@ -93,16 +97,17 @@ pub(crate) struct Capabilities {
 pub(crate) struct Now {
     /// Seconds that a user has to stay away; 0: none.
     pub(crate) delay: u64,
+    /// TLS can begin.
+    pub(crate) stls: bool,
+    /// Passwords are not taken.
+    pub(crate) guarded: bool,
 }
 
 impl Default for Capabilities {
     /// What holds of a proxy without a list.
     fn default() -> Capabilities {
         let text = CAPABILITIES.strip_suffix(END).unwrap_or(CAPABILITIES);
-        Capabilities {
-            text: text.into(),
-            delay: true,
-        }
+        Capabilities::of(text.into(), true, true)
     }
 }
 
@@ -117,13 +122,35 @@ impl Capabilities {
             text.extend_from_slice(b"\r\n");
         }
         let told = |name| list.iter().any(|line| same(tag(line), name));
-        let delay = told(DELAY);
-        Capabilities { text, delay }
+        Capabilities::of(text, told(DELAY), told(STLS))
+    }
+
+    fn of(text: Vec<u8>, delay: bool, stls: bool) -> Capabilities {
+        let by_password = |line: &[u8]| {
+            let tag = line.split(|octet| b" \r\n".contains(octet)).next();
+            tag.is_some_and(|tag| {
+                [&b"USER"[..], b"SASL"]
+                    .iter()
+                    .any(|t| t.eq_ignore_ascii_case(tag))
+            })
+        };
+        let lines = text.split_inclusive(|&octet| octet == b'\n');
+        let bare = lines.filter(|line| !by_password(line)).flatten().copied();
+        Capabilities {
+            bare: bare.collect(),
+            text,
+            delay,
+            stls,
+        }
     }
 
     /// Appends the answer to CAPA.
     pub(crate) fn put(&self, out: &mut Vec<u8>, now: Now) {
-        out.extend_from_slice(&self.text);
+        let list = if now.guarded { &self.bare } else { &self.text };
+        out.extend_from_slice(list);
+        if self.stls && now.stls {
+            out.extend_from_slice(b"STLS\r\n");
+        }
         if self.delay && now.delay > 0 {
             let _ = write!(out, "{DELAY} {}\r\n", now.delay);
         }
@@ -159,7 +186,10 @@ mod tests {
     const BOTH: [&str; 2] = ["PLAIN", "LOGIN"];
 
     fn delayed(delay: u64) -> Now {
-        Now { delay }
+        Now {
+            delay,
+            ..Now::default()
+        }
     }
 
     fn answer(list: &str, delay: u64) -> String {
@@ -203,6 +233,26 @@ mod tests {
         out.clear();
         Capabilities::default().put(&mut out, delayed(60));
         assert!(out.ends_with(b"POPular\r\nLOGIN-DELAY 60\r\n.\r\n"));
+    }
+
+    #[test]
+    fn no_password_is_asked_for_where_none_is_taken() {
+        let now = Now {
+            stls: true,
+            guarded: true,
+            ..Now::default()
+        };
+        let told = |list: &Capabilities| {
+            let mut out = Vec::new();
+            list.put(&mut out, now);
+            String::from_utf8(out).unwrap()
+        };
+        let text = told(&Capabilities::default());
+        assert!(!text.contains("USER") && !text.contains("SASL"), "{text}");
+        assert!(text.starts_with("+OK Cap") && text.ends_with("POPular\r\nSTLS\r\n.\r\n"));
+        let list = |lines| Capabilities::new(&parse(lines).unwrap(), &BOTH);
+        assert!(told(&list(b"TOP\nuser\nstls\n")).ends_with("TOP\r\nSTLS\r\n.\r\n"));
+        assert!(told(&list(b"TOP\nUSER\n")).ends_with("TOP\r\n.\r\n"));
     }
 
     #[test]

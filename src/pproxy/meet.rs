@@ -32,6 +32,9 @@ impl Session<'_> {
             return Err(self.turn_away(reached));
         }
         self.seat.may_give_way();
+        if self.vserv.tls.implicit() {
+            self.shake_hands()?;
+        }
         let (board, slot) = (self.seat.board(), self.seat.slot());
         board.set_text(slot, Text::Sid, self.sid.as_bytes());
         board.set_text(slot, Text::Peer, self.peer.ip().to_string().as_bytes());
@@ -44,9 +47,19 @@ impl Session<'_> {
     fn turn_away(&mut self, reached: Reached) -> &'static str {
         let mut line = Vec::new();
         err(&mut line, reached);
-        self.wire.stream.parting_words(&line, b"");
+        self.part(&line);
         reached.0.name()
     }
+
+    /// Says `line`, if that goes without waiting. In the clear it would be
+    /// nonsense to who expects TLS.
+    pub(super) fn part(&mut self, line: &[u8]) {
+        let secure = self.wire.stream.channel().is_some();
+        if secure || !self.vserv.tls.implicit() {
+            self.wire.stream.parting_words(line, b"");
+        }
+    }
+
     fn hear_balancer(&mut self) -> Result<(), &'static str> {
         let (seat, since) = (self.seat, now());
         let until = || since + PATIENCE.min(seat.var(AUTHTIMEOUT) * 1000);

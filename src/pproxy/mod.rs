@@ -21,6 +21,7 @@ mod sasl;
 mod session;
 mod site;
 mod soft;
+mod tls;
 mod vars;
 mod verify;
 
@@ -123,7 +124,20 @@ impl Service for Proxy {
     ) -> Result<(), String> {
         errand::test(self, args, config, say)
     }
-    fn refuse(&mut self, mut stream: Stream, _: Origin, limit: &str) {
+
+    fn notes(&self) -> Vec<String> {
+        self.site.certificates()
+    }
+
+    fn refuse(&mut self, mut stream: Stream, origin: Origin, limit: &str) {
+        // In the clear it would be nonsense to who expects TLS.
+        if self
+            .site
+            .vserv(origin.door)
+            .is_some_and(|v| v.tls.implicit())
+        {
+            return;
+        }
         let mut line = Vec::new();
         err(
             &mut line,

@@ -26,6 +26,10 @@ const MISTAKES: u32 = 20;
 /// When many sessions are open a login may take a tenth of the time, but so
 /// many milliseconds in any case.
 const HURRIED: Ms = 10_000;
+
+/// Said to who would send a password in the clear.
+pub(super) const TLS_FIRST: &str = "STLS first: passwords are not taken in the clear here";
+
 /// Where the conversation stands, with what belongs to that.
 pub(super) enum Phase {
     /// AUTHORIZATION; `user` is what USER said, until PASS uses it up.
@@ -107,6 +111,7 @@ impl<'s> Session<'s> {
         Command { name: "RSET", states: States::TRANS, args: Words(0, 0), run: Session::noop },
         Command { name: "TOP",  states: States::TRANS, args: Words(2, 2), run: Session::message },
         Command { name: "AUTH", states: States::AUTH,  args: Words(0, 2), run: Session::auth },
+        Command { name: "STLS", states: States::AUTH,  args: Words(0, 0), run: Session::stls },
     ];
 
     pub(crate) fn new(
@@ -157,7 +162,7 @@ impl<'s> Session<'s> {
         let mut line = Vec::new();
         let text = "too many sessions, and you have not logged in (maxsession)";
         err(&mut line, format_args!("{SYS_TEMP} {text}"));
-        self.wire.stream.parting_words(&line, b"");
+        self.part(&line);
     }
 
     /// Hears and obeys until there is a reason to stop; returns the reason.
@@ -286,7 +291,7 @@ impl<'s> Session<'s> {
         event!(
             PROXY_SESSION, self.sid,
             vserv = self.vserv.id, rip = self.peer.ip(), peer = self.balancer, user = self.user,
-            ns = self.vserv.namespace, backend = self.backend, mode = self.mode.name(),
+            ns = self.vserv.namespace, backend = self.backend, mode = self.mode.name(), tls = self.tls_name(),
             in = stream.received, out = stream.sent, ms = now() - self.began, end = end
         );
     }
@@ -294,12 +299,17 @@ impl<'s> Session<'s> {
     fn capa(&mut self, _: &[&[u8]]) -> Result<Next, Refusal> {
         let now = capa::Now {
             delay: self.seat.var(LOGINDELAY),
+            stls: self.offers_stls(),
+            guarded: !self.takes_passwords(),
         };
         self.vserv.capa.put(&mut self.wire.out, now);
         Ok(Next::Stay)
     }
 
     fn user(&mut self, args: &[&[u8]]) -> Result<Next, Refusal> {
+        if !self.takes_passwords() {
+            return Err(TLS_FIRST.into());
+        }
         if let Phase::Auth { user } = &mut self.phase {
             *user = Some(args[0].to_vec());
         }

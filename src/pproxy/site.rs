@@ -5,9 +5,13 @@ use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 
+use super::call;
+use super::capa;
+use super::health;
+use super::mail;
 use super::modules::Health;
+use super::tls::{self, Tls};
 use super::vars::{self, BACKEND, ENABLED, PDM, VSERV};
-use super::{call, capa, health, mail};
 use crate::auth::chain::Spec;
 use crate::base::nets::{self, Net};
 use crate::check::keyed::CheckKey;
@@ -40,6 +44,7 @@ pub(crate) struct Vserv {
     pub(crate) capa: Capabilities,
     /// Who must say for whom they come.
     pub(crate) balancers: Vec<Net>,
+    pub(crate) tls: Tls,
     pub(crate) row: usize,
 }
 
@@ -130,6 +135,7 @@ pub(crate) fn check(config: &Config) -> Result<(), String> {
     backends.iter().try_for_each(mail::check)?;
     vservs.iter().try_for_each(|vserv| {
         capa::check(config, vserv)?;
+        tls::check(vserv)?;
         check_fallback(config, vserv)
     })
 }
@@ -175,11 +181,21 @@ impl Site {
     /// # Errors
     /// Which of them is wrong, and why.
     pub(crate) fn secure(&mut self, config: &Config) -> Result<(), String> {
+        for (vserv, object) in self.vservs.iter_mut().zip(config.objects(VSERV)) {
+            vserv.tls = Tls::new(object, config)?;
+        }
         for (backend, object) in self.backends.iter_mut().zip(config.objects(BACKEND)) {
             backend.check_key = mail::key(object, config)?;
         }
         Ok(())
     }
+
+    /// Rows of `tls list`.
+    pub(crate) fn certificates(&self) -> Vec<String> {
+        let all = self.vservs.iter().flat_map(|vserv| vserv.tls.notes());
+        all.cloned().collect()
+    }
+
     /// Takes over the addresses that the kit has found.
     ///
     /// # Errors
@@ -237,6 +253,7 @@ impl Vserv {
             greeting: greeting(text),
             capa: capa::of(config, object),
             balancers: nets::parse_list(object.keys.text(vars::vserv::PROXYPROTOCOL)),
+            tls: Tls::none(),
             row: object.row,
         }
     }

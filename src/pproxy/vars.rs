@@ -7,10 +7,12 @@ use crate::base::vars::vars;
 use crate::base::{paths, table};
 use crate::daemon::board;
 use crate::daemon::config::{Kind, Source};
-use crate::daemon::service::{Errand, OwnWord, Tables};
+use crate::daemon::pairs::WHEN;
+use crate::daemon::service::{Errand, OwnWord, Said, Tables};
 use crate::daemon::vars::COUNT;
 use crate::limit::penalty;
 use crate::net::listen::Proto;
+use crate::net::tls::VERSIONS;
 
 /// What a verified user is told when the mailbox cannot be reached.
 static SOFT: &[&str] = &["empty", "smart", "tempfail"];
@@ -36,6 +38,8 @@ mod values {
         CAPADIR          "capadir"        Fixed Dir,            paths::CAPADIR, "where lists of capabilities are";
         CACHETIME        "cachetime"      Live  Time(0, 86400), "0s",  "how long a login that a module has accepted is accepted without asking; 0: ask each time";
         CACHESTALE       "cachestale"     Live  Time(0, 604800), "0s", "how long beyond that it is accepted if the module cannot say at present";
+        TLSMIN           "tlsmin"         Fixed Word(VERSIONS), "1.2", "the lowest version of TLS";
+        TLSCIPHERS       "tlsciphers"     Fixed Str,            "",    "ciphers of TLS 1.2, as OpenSSL names them; empty: those of RFC 9325";
         MODULEDIR        "moduledir"      Fixed Dir,            paths::MODULEDIR, "where modules are";
     }
     pub(crate) mod backend {
@@ -63,6 +67,11 @@ mod values {
             CAPA      "capa"      Fixed Str,                   "",        "the list of capabilities that is announced; all that hold if empty";
             SOFTFAIL  "softfail"  Live  Word(SOFT_OR_DEFAULT), "default", "as the variable, to which default leaves it";
             MAXSESSION "maxsession" Live Int(0, 100_000),      "0",       "sessions at a time; 0: no limit";
+            TLS       "tls"       Fixed Word(WHEN),            "no",      "whether TLS begins by STLS, at once, or not at all";
+            CERT      "cert"      Fixed KeyFiles,              "",        "certificates in PEM, each with its chain; one file for each kind of key";
+            KEY       "key"       Fixed KeyFiles,              "",        "their private keys in PEM, in the same order";
+            SNI       "sni"       Fixed NamedKeyFiles,         "",        "more certificates, by the name that clients ask for";
+            PLAINTEXT "plaintext" Live  Word(&["default", "yes", "no"]), "default", "whether passwords are taken without TLS; default: where there is none";
             PROXYPROTOCOL "proxyprotocol" Fixed Nets,          "",        "networks of balancers, which must name each client with the PROXY protocol";
         }
     }
@@ -117,6 +126,12 @@ static WORDS: &[OwnWord] = &[
         help: "forgets logins that modules have accepted, all or those of USER or USER@NAMESPACE",
         acts: true,
         run: flush::flush,
+    },
+    OwnWord {
+        pattern: "tls list",
+        help: "lists the certificates of all virtual servers",
+        acts: false,
+        run: |_, config, _| Ok(Said::Rows(config.notes.clone())),
     },
 ];
 
@@ -243,11 +258,14 @@ counters! {
     CacheHits      "cache_hits";
     CacheMisses    "cache_misses";
     CacheStale     "cache_stale";
+    TlsFull        "tls_full";
+    TlsResumed     "tls_resumed";
+    TlsFailed      "tls_failed";
     BadCommands    "bad_commands";
     OctetsIn       "octets_in";
     OctetsOut      "octets_out";
     => "cmd_capa" "cmd_user" "cmd_pass" "cmd_quit" "cmd_stat" "cmd_list"
-    "cmd_uidl" "cmd_retr" "cmd_dele" "cmd_noop" "cmd_rset" "cmd_top" "cmd_auth"
+    "cmd_uidl" "cmd_retr" "cmd_dele" "cmd_noop" "cmd_rset" "cmd_top" "cmd_auth" "cmd_stls"
 }
 
 pub(crate) static TABLES: Tables = Tables {

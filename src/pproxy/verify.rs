@@ -126,6 +126,7 @@ impl<'s> Session<'s> {
             sid: &self.sid,
             client: (&client.0, &client.1),
             server: (&server.0, &server.1),
+            tls: self.tls_version(),
             ..Request::default()
         };
         let known = match self.seat.var(CACHETIME) {

@@ -1,5 +1,4 @@
 #!/usr/bin/perl
-# talk.pl [-s] [-u] [-w SECONDS] PORT|HOST:PORT|/SOCKET ITEM ...
 # talk.pl [-s] [-u] [-b ADDRESS] [-w SECONDS] PORT|HOST:PORT|/SOCKET ITEM ...
 # Holds one dialogue and prints what the server said, one line a line, bytes outside ASCII as
 # \xHH. -s: we speak first, there is no greeting. -u: datagrams. -b: from this address of ours.
@@ -16,41 +15,43 @@
 #   :hold FILE      wait until FILE exists
 #   :mark FILE      create FILE
 #   :save FILE      from here on write the bytes that arrive to FILE as well
+#   :tls            shake hands, whoever the server is; what follows goes through TLS
+#   :raw TEXT       as :send, but beside TLS
 #   :half           close our direction only
 #   :eof            read until the server closes
 #   :drop           hang up with a reset
 #
-# Marks in the transcript: [closed], [reset], [deadline], [no connection: WHY], [not quiet];
+# Marks in the transcript: [closed], [reset], [deadline], [no connection: WHY], [not quiet],
+# [no tls: WHY];
 # at the end of a line: [lf] no CR before the LF, [long] more than 512 octets in a status line.
 use strict;
 use warnings;
-use Errno qw(EINTR);
+use Errno qw(EAGAIN EINTR);
 use IO::Select;
 use IO::Socket::INET;
 use IO::Socket::UNIX;
+use POSIX ();
 use Socket qw(IPPROTO_TCP TCP_NODELAY SOL_SOCKET SO_LINGER MSG_NOSIGNAL);
 use Time::HiRes qw(sleep time);
 
 $| = 1;
-my ($first, $udp, $wait) = (0, 0, $ENV{WAIT} || 15);
-while (@ARGV && $ARGV[0] =~ /^-([suw])$/) {
 my ($first, $udp, $wait, $from) = (0, 0, $ENV{WAIT} || 15, undef);
+while (@ARGV && $ARGV[0] =~ /^-([subw])$/) {
     shift @ARGV;
     if    ($1 eq 's') { $first = 1 }
     elsif ($1 eq 'u') { $udp   = 1 }
     elsif ($1 eq 'b') { $from  = shift @ARGV }
     else              { $wait  = shift @ARGV }
 }
-my $to = shift @ARGV or die "usage: talk.pl [-s] [-u] [-w SECONDS] PORT ITEM ...\n";
-my ($buffer, $save, $closed) = ('', undef, 0);
 my $to = shift @ARGV or die "usage: talk.pl [-s] [-u] [-b ADDRESS] [-w SECONDS] PORT ITEM ...\n";
+my ($buffer, $save, $closed, @raw) = ('', undef, 0);
 my $sock = dial();
 
 sub dial {
     return IO::Socket::UNIX->new(Peer => $to) || leave("[no connection: $!]") if $to =~ m{^/};
     my ($host, $port) = $to =~ /^(.*):(\d+)$/ ? ($1, $2) : ('127.0.0.1', $to);
     my $s = IO::Socket::INET->new(
-        PeerHost => $host, PeerPort => $port, Proto => $udp ? 'udp' : 'tcp', Timeout => $wait
+        PeerHost => $host, PeerPort => $port, Proto => $udp ? 'udp' : 'tcp', Timeout => $wait,
         $from ? (LocalAddr => $from) : ()
     ) or leave("[no connection: $!]");
     setsockopt $s, IPPROTO_TCP, TCP_NODELAY, 1 unless $udp;
@@ -71,12 +72,13 @@ sub more {
     my ($deadline) = @_;
     return 0 if $closed;
     my $left = $deadline - time;
-    if ($left <= 0 || !IO::Select->new($sock)->can_read($left)) {
+    my $held = $sock->can('pending') && $sock->pending;
+    if ($left <= 0 || !$held && !IO::Select->new($sock)->can_read($left)) {
         leave('[deadline]') if $deadline - time <= 0;
         return 1;
     }
     my $got = sysread $sock, my $bytes, 65_536;
-    return 1 if !defined $got && $! == EINTR;
+    return 1 if !defined $got && ($! == EINTR || $! == EAGAIN);
     if (!$got) {
         print defined $got || $udp ? "[closed]\n" : "[reset]\n";
         return !($closed = 1);
@@ -119,7 +121,7 @@ sub put {
         IO::Select->new($sock)->can_write($wait) or next;
         my $put = syswrite $sock, $bytes, $udp ? 65_000 : 65_536;
         if (defined $put) { substr $bytes, 0, $put, '' }
-        elsif ($! != EINTR) { return }    # the server hung up; its last words are still read
+        elsif ($! != EINTR && $! != EAGAIN) { return }    # the server hung up; its last words are still read
     }
 }
 
@@ -146,14 +148,24 @@ my %do = (
     },
     mark => sub { open my $f, '>', $_[0] or die "$_[0]: $!\n" },
     save => sub { open $save, '>', $_[0] or die "$_[0]: $!\n"; $save->autoflush(1) },
+    tls  => sub { tls() },
+    raw  => sub { open my $f, '>&=', fileno $sock or die; syswrite $f, plain($_[0]); push @raw, $f },
     half => sub { shutdown $sock, 1 },
     eof  => sub { 1 while defined line(0) },
     drop => sub {
         setsockopt $sock, SOL_SOCKET, SO_LINGER, pack 'ii', 1, 0;
-        close $sock;
-        exit 0;
+        POSIX::_exit(0);    # TLS would say good bye
     },
 );
+
+# From here on no call waits, since what comes may be no octets of the dialogue.
+sub tls {
+    require IO::Socket::SSL;
+    $sock->timeout($wait);
+    IO::Socket::SSL->start_SSL($sock, SSL_verify_mode => 0, Timeout => $wait)
+        or leave("[no tls: " . IO::Socket::SSL::errstr() . "]");
+    $sock->blocking(0);
+}
 
 sub command {
     my ($text) = @_;

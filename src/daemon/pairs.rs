@@ -1,0 +1,110 @@
+//! What the options of an object name for TLS: keys with their certificates,
+//! and authorities. The master has read the files; here, in the pool, they
+//! are understood.
+
+use super::config::{Config, Object};
+use crate::base::kv::Row;
+use crate::base::vars::Key;
+use crate::net::tls::pair::Pair;
+
+/// When there is TLS: the words of option `tls`.
+pub(crate) static WHEN: &[&str] = &["no", "starttls", "implicit"];
+/// Places in [`WHEN`].
+pub(crate) const STARTTLS: u64 = 1;
+pub(crate) const IMPLICIT: u64 = 2;
+
+/// A certificate that ends within so many days is worth a look.
+const SOON: i32 = 14;
+
+/// The files that a text of kind `KeyFiles` names.
+fn files(text: &str) -> impl Iterator<Item = &str> {
+    text.split(',').filter(|file| !file.is_empty())
+}
+
+/// Is there a key for each certificate?
+///
+/// # Errors
+/// There is not.
+pub(crate) fn check(object: &Object, cert: Key, key: Key) -> Result<(), String> {
+    let count = |key| files(object.keys.text(key)).count();
+    let (certs, keys) = (count(cert), count(key));
+    match certs == keys {
+        true => Ok(()),
+        false => Err(format!(
+            "cert names {certs} files and key {keys}, one each is right"
+        )),
+    }
+}
+
+/// Reads the files of one object.
+pub(crate) struct Loader<'l> {
+    config: &'l Config,
+    /// What the object is.
+    kind: &'static str,
+    object: &'l Object,
+    /// Rows that tell of the certificates.
+    pub(crate) notes: Vec<String>,
+}
+
+impl<'l> Loader<'l> {
+    pub(crate) fn new(config: &'l Config, kind: usize, object: &'l Object) -> Loader<'l> {
+        Loader {
+            config,
+            kind: config.tables.kinds[kind].name,
+            object,
+            notes: Vec::new(),
+        }
+    }
+
+    /// Adds of which object an error is.
+    pub(crate) fn wrong(&self, why: &str) -> String {
+        format!("{} {}: {why}", self.kind, self.object.id)
+    }
+
+    /// All pairs of two options.
+    ///
+    /// # Errors
+    /// Which file is wrong, and why.
+    pub(crate) fn pairs(&mut self, cert: Key, key: Key) -> Result<Vec<Pair>, String> {
+        let text = |key| self.object.keys.text(key);
+        let both = files(text(cert)).zip(files(text(key)));
+        both.map(|(cert, key)| self.pair(cert, key, "")).collect()
+    }
+
+    /// One pair, for the name `sni` if it has one; looked at as an
+    /// administrator would.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub(crate) fn pair(&mut self, cert: &str, key: &str, sni: &str) -> Result<Pair, String> {
+        let octets = |file| self.config.keyfiles.octets(file);
+        let wrong = |why: String| self.wrong(&format!("{cert} with {key}: {why}"));
+        let pair = Pair::parse(octets(cert), octets(key)).map_err(wrong)?;
+        self.config.keyfiles.tell_exposed(key);
+        let about = pair.about();
+        if about.days < 0 {
+            return Err(wrong("the certificate has expired".into()));
+        }
+        let days = about.days as u64;
+        if about.days <= SOON {
+            let (kind, id) = (self.kind, &self.object.id);
+            event!(
+                TLS_EXPIRES,
+                "-",
+                kind = kind,
+                id = id,
+                cert = cert,
+                days = days
+            );
+        }
+        let mut row = Row::default();
+        row.kv(self.kind, &self.object.id)
+            .kv("sni", &sni)
+            .kv("cert", &cert);
+        row.kv("names", &about.names.join(","))
+            .kv("issuer", &about.issuer);
+        row.kv("days", &days).kv("key", &about.key);
+        self.notes.push(row.text());
+        Ok(pair)
+    }
+}
