@@ -8,6 +8,9 @@ use crate::sys::secret::Secret;
 /// What CAPA and AUTH without an argument name.
 pub(crate) static MECHANISMS: [&str; 2] = ["PLAIN", "LOGIN"];
 
+/// What they name besides to who has shown a certificate.
+pub(crate) const EXTERNAL: &str = "EXTERNAL";
+
 /// Longest line of an exchange, its end included.
 pub(crate) const LONGEST: usize = 8192;
 
@@ -16,6 +19,8 @@ pub(crate) const LONGEST: usize = 8192;
 pub(crate) enum Exchange {
     /// PLAIN: the one message.
     Plain,
+    /// EXTERNAL (RFC 4422 appendix A): the one message.
+    External,
     /// LOGIN: the user.
     LoginUser,
     /// LOGIN: the password of this user.
@@ -29,6 +34,8 @@ pub(crate) enum Step {
     Ask(Exchange, String),
     /// It has said who it is.
     Login(Credentials),
+    /// It is who its certificate says; the user it wants to be, or nothing.
+    Certified(Vec<u8>),
     /// It has said something no module may see: the user, and why.
     Refuse(Vec<u8>, &'static str),
     /// It broke the rules, or gave up; why.
@@ -49,6 +56,7 @@ pub(crate) fn begin(mechanism: &[u8], initial: Option<&[u8]>) -> Step {
     let exchange = match () {
         () if named("PLAIN") => Exchange::Plain,
         () if named("LOGIN") => Exchange::LoginUser,
+        () if named(EXTERNAL) => Exchange::External,
         () => return Step::End("the mechanisms are PLAIN and LOGIN"),
     };
     match (initial, &exchange) {
@@ -77,6 +85,8 @@ impl Exchange {
     fn take(self, octets: &[u8]) -> Step {
         match self {
             Exchange::Plain => plain(octets),
+            Exchange::External if fits_line(octets) => Step::Certified(octets.to_vec()),
+            Exchange::External => Step::Refuse(octets.to_vec(), "CR, LF or NUL in user"),
             Exchange::LoginUser => Exchange::LoginPassword(octets.to_vec()).ask(),
             Exchange::LoginPassword(user) => login(user, octets),
         }
@@ -85,7 +95,7 @@ impl Exchange {
     /// The prompts of LOGIN are those that clients know; some compare them.
     fn ask(self) -> Step {
         let prompt: &[u8] = match self {
-            Exchange::Plain => b"",
+            Exchange::Plain | Exchange::External => b"",
             Exchange::LoginUser => b"Username:",
             Exchange::LoginPassword(_) => b"Password:",
         };
@@ -138,9 +148,19 @@ mod tests {
         match step {
             Step::Ask(_, prompt) => format!("ask {prompt}"),
             Step::Login(c) => format!("login {} {}", text(&c.user), text(c.password.octets())),
+            Step::Certified(user) => format!("certified {}", text(&user)),
             Step::Refuse(user, why) => format!("refuse {} {why}", text(&user)),
             Step::End(why) => format!("end {why}"),
         }
+    }
+
+    #[test]
+    fn external_names_a_user_or_nobody() {
+        let said = |initial: &[u8]| show(begin(b"external", Some(initial)));
+        assert_eq!(said(b"="), "certified ");
+        assert_eq!(said(&base64(b"joe")), "certified joe");
+        assert!(said(&base64(b"joe\r\nDELE 1")).starts_with("refuse "));
+        assert_eq!(show(begin(b"EXTERNAL", None)), "ask ");
     }
 
     #[test]

@@ -5,7 +5,7 @@
 use super::config::{Config, Object};
 use crate::base::kv::Row;
 use crate::base::vars::Key;
-use crate::net::tls::pair::Pair;
+use crate::net::tls::pair::{Pair, count};
 
 /// When there is TLS: the words of option `tls`.
 pub(crate) static WHEN: &[&str] = &["no", "starttls", "implicit"];
@@ -106,5 +106,24 @@ impl<'l> Loader<'l> {
         row.kv("days", &days).kv("key", &about.key);
         self.notes.push(row.text());
         Ok(pair)
+    }
+
+    /// The certificates, in PEM, of the authorities that an option names;
+    /// `None` if it names none.
+    ///
+    /// # Errors
+    /// A file that holds no certificate: whoever names one wants it to be used.
+    pub(crate) fn authorities(&self, ca: Key) -> Result<Option<Vec<u8>>, String> {
+        let mut all = Vec::new();
+        for file in files(self.object.keys.text(ca)) {
+            let octets = self.config.keyfiles.octets(file);
+            let held = count(octets).map_err(|why| self.wrong(&format!("{file}: {why}")))?;
+            if held == 0 {
+                return Err(self.wrong(&format!("{file}: the file has no certificate in PEM")));
+            }
+            all.extend_from_slice(octets);
+            all.push(b'\n');
+        }
+        Ok((!all.is_empty()).then_some(all))
     }
 }

@@ -283,7 +283,6 @@ impl Channel {
         let _ = self.tls.shutdown();
     }
 
-    #[allow(dead_code)] // for logins by certificate
     /// Whose certificate the peer has shown, if it was verified.
     pub(crate) fn subject(&self) -> Option<Subject> {
         let ssl = self.tls.ssl();

@@ -84,9 +84,16 @@ impl<'t> Account<'t> {
             match key {
                 b"user" => answer.user.put(&value),
                 b"password" => answer.password.put(&value),
+                b"cert" => true,
                 _ => answer.put_extra(key, &value),
             };
         }
+    }
+
+    /// Is the certificate with this subject that of the user: item `cert`?
+    pub fn certifies(&self, subject: &[u8]) -> bool {
+        let mut items = self.items().filter_map(Result::ok);
+        !subject.is_empty() && items.any(|(key, value)| key == b"cert" && value == subject)
     }
 
     /// The items with their values decoded.
@@ -112,6 +119,8 @@ impl<'t> Account<'t> {
                 b"user" | b"password" => {
                     return Err(format!("{name}: 1 to 255 octets would be right"));
                 }
+                b"cert" if (1..=abi::PDM_SECRET_MAX).contains(&value.len()) => {}
+                b"cert" => return Err(format!("{name}: 1 to 255 octets would be right")),
                 _ if std::str::from_utf8(&value).is_err() => {
                     return Err(format!("{name}: UTF-8 would be right"));
                 }

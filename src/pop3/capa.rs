@@ -101,6 +101,8 @@ pub(crate) struct Now {
     pub(crate) stls: bool,
     /// Passwords are not taken.
     pub(crate) guarded: bool,
+    /// A mechanism of SASL beside those of the list.
+    pub(crate) mechanism: Option<&'static str>,
 }
 
 impl Default for Capabilities {
@@ -147,7 +149,14 @@ impl Capabilities {
     /// Appends the answer to CAPA.
     pub(crate) fn put(&self, out: &mut Vec<u8>, now: Now) {
         let list = if now.guarded { &self.bare } else { &self.text };
-        out.extend_from_slice(list);
+        for line in list.split_inclusive(|&octet| octet == b'\n') {
+            out.extend_from_slice(line);
+            let sasl = line.len() > 5 && line[..5].eq_ignore_ascii_case(b"SASL ");
+            if let Some(name) = now.mechanism.filter(|_| sasl) {
+                out.truncate(out.len() - 2);
+                let _ = write!(out, " {name}\r\n");
+            }
+        }
         if self.stls && now.stls {
             out.extend_from_slice(b"STLS\r\n");
         }
@@ -253,6 +262,21 @@ mod tests {
         let list = |lines| Capabilities::new(&parse(lines).unwrap(), &BOTH);
         assert!(told(&list(b"TOP\nuser\nstls\n")).ends_with("TOP\r\nSTLS\r\n.\r\n"));
         assert!(told(&list(b"TOP\nUSER\n")).ends_with("TOP\r\n.\r\n"));
+    }
+
+    #[test]
+    fn one_more_mechanism_stands_behind_the_others() {
+        let mut out = Vec::new();
+        let now = Now {
+            mechanism: Some("EXTERNAL"),
+            ..Now::default()
+        };
+        Capabilities::default().put(&mut out, now);
+        let text = String::from_utf8(out).unwrap();
+        assert!(
+            text.contains("\r\nSASL PLAIN LOGIN EXTERNAL\r\nIMPL"),
+            "{text}"
+        );
     }
 
     #[test]

@@ -8,6 +8,7 @@ use super::session::{Mode, Phase, Session};
 use super::site::Backend;
 use super::soft::{Soft, soft};
 use super::vars::Count;
+use super::verify::Proof;
 use crate::auth::request::{Account, Outcome};
 use crate::base::clock::{Ms, now};
 use crate::daemon::board::Text;
@@ -32,13 +33,19 @@ impl<'s> Session<'s> {
         Ok(self.login(user, args[0]))
     }
 
-    /// A login, however the client has put it.
+    /// A login with a password, however the client has put it.
     pub(super) fn login(&mut self, user: Vec<u8>, password: &[u8]) -> Next {
+        self.login_as(user, Proof::Password(password))
+    }
+
+    /// A login.
+    pub(super) fn login_as(&mut self, user: Vec<u8>, proof: Proof<'_>) -> Next {
+        let password = proof.password();
         let attempt = match self.attempt(&user, password) {
             Ok(attempt) => attempt,
             Err(next) => return next,
         };
-        let (outcome, cached) = self.verify(&user, password);
+        let (outcome, cached) = self.verify(&user, proof);
         match outcome {
             Outcome::Accept {
                 pdm,
@@ -53,7 +60,9 @@ impl<'s> Session<'s> {
                     user: &user,
                     password,
                 };
-                match self.fallback(pdm.is_some(), login) {
+                // What another server could verify is the password.
+                let fallback = self.fallback(pdm.is_some(), login);
+                match fallback.filter(|_| !password.is_empty()) {
                     Some(backend) => match self.wait_first(attempt, &user) {
                         Ok(attempt) => self.fall_back(backend, user, password, attempt),
                         Err(next) => next,

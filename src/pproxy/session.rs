@@ -6,7 +6,7 @@ use std::net::{IpAddr, SocketAddr};
 use super::site::{Site, Vserv};
 use super::vars::{AUTHTIMEOUT, Count, FIRST_COMMAND, LOGINDELAY};
 use super::verify::Judge;
-use crate::auth::sasl::{Exchange, LONGEST};
+use crate::auth::sasl::{EXTERNAL, Exchange, LONGEST};
 use crate::base::clock::{Ms, now};
 use crate::base::id;
 use crate::daemon::seat::Seat;
@@ -14,8 +14,7 @@ use crate::daemon::vars::{IDLETIMEOUT, WRITETIMEOUT};
 use crate::net::stream::Stream;
 use crate::net::wait::{Broken, GAVE_WAY};
 use crate::pop3::capa;
-use crate::pop3::command::Args::*;
-use crate::pop3::command::{Command, Next, Refusal, States, parse};
+use crate::pop3::command::{Args::*, Command, Next, Refusal, States, parse};
 use crate::pop3::reply::{SYS_TEMP, err, ok};
 use crate::pop3::wire::{COMMAND, Input, Wire};
 use crate::sys::secret::Secret;
@@ -301,6 +300,7 @@ impl<'s> Session<'s> {
             delay: self.seat.var(LOGINDELAY),
             stls: self.offers_stls(),
             guarded: !self.takes_passwords(),
+            mechanism: self.subject().map(|_| EXTERNAL),
         };
         self.vserv.capa.put(&mut self.wire.out, now);
         Ok(Next::Stay)

@@ -10,6 +10,7 @@ use crate::daemon::board::{Board, Text};
 use crate::daemon::config::{Config, Object};
 use crate::daemon::pairs::{self, IMPLICIT, Loader, STARTTLS};
 use crate::daemon::rotating::Secrets;
+use crate::net::tls::pair::Subject;
 use crate::net::tls::{Acceptor, Channel, Offer, Policy};
 use crate::net::wait::Broken;
 use crate::pop3::command::{Next, Refusal};
@@ -59,12 +60,17 @@ impl Tls {
     /// # Errors
     /// Which file is wrong, and why.
     pub(crate) fn new(object: &Object, config: &Config) -> Result<Tls, String> {
-        use vars::vserv::{CERT, KEY, NAMESPACE, SNI, TLS};
+        use vars::vserv::{CERT, CLIENTCA, KEY, NAMESPACE, SNI, TLS};
         let text = |key| object.keys.text(key);
         let mut loader = Loader::new(config, vars::VSERV, object);
+        let ca = loader.authorities(CLIENTCA)?;
         let id = mac(
             &[0; 32],
-            &[object.id.as_bytes(), text(NAMESPACE).as_bytes()],
+            &[
+                object.id.as_bytes(),
+                text(NAMESPACE).as_bytes(),
+                ca.as_deref().unwrap_or_default(),
+            ],
         );
         let mut tls = Tls {
             when: object.keys.number(TLS),
@@ -89,7 +95,7 @@ impl Tls {
             },
             pairs,
             names,
-            client_ca: None,
+            client_ca: ca.as_deref(),
             strict: false,
             resumes: true,
             id: tls.id,
@@ -227,6 +233,11 @@ impl Session<'_> {
         let channel = self.wire.stream.channel()?;
         let resumed = if channel.resumed() { "/resumed" } else { "" };
         Some(format!("{}{resumed}", channel.name()))
+    }
+
+    /// Whose certificate the client has shown, and we have verified.
+    pub(super) fn subject(&self) -> Option<Subject> {
+        self.wire.stream.channel()?.subject()
     }
 
     /// The version of TLS, for modules and for the log; empty without.

@@ -71,6 +71,7 @@ mod values {
             CERT      "cert"      Fixed KeyFiles,              "",        "certificates in PEM, each with its chain; one file for each kind of key";
             KEY       "key"       Fixed KeyFiles,              "",        "their private keys in PEM, in the same order";
             SNI       "sni"       Fixed NamedKeyFiles,         "",        "more certificates, by the name that clients ask for";
+            CLIENTCA  "clientca"  Fixed KeyFiles,              "",        "whose certificates clients may show, in PEM; empty: none are asked for";
             PLAINTEXT "plaintext" Live  Word(&["default", "yes", "no"]), "default", "whether passwords are taken without TLS; default: where there is none";
             PROXYPROTOCOL "proxyprotocol" Fixed Nets,          "",        "networks of balancers, which must name each client with the PROXY protocol";
         }

@@ -114,20 +114,46 @@ impl Witness for Watcher<'_> {
     }
 }
 
+/// By what a client shows who it is.
+#[derive(Clone, Copy)]
+pub(super) enum Proof<'p> {
+    Password(&'p [u8]),
+    /// The subject of its verified certificate.
+    Certificate(&'p [u8]),
+}
+
+impl<'p> Proof<'p> {
+    /// Empty if there is none.
+    pub(super) fn password(self) -> &'p [u8] {
+        match self {
+            Proof::Password(password) => password,
+            Proof::Certificate(_) => b"",
+        }
+    }
+
+    fn subject(self) -> &'p [u8] {
+        match self {
+            Proof::Password(_) => b"",
+            Proof::Certificate(subject) => subject,
+        }
+    }
+}
+
 impl<'s> Session<'s> {
     /// Asks the modules, or knows already; then the second value is true.
-    pub(super) fn verify(&self, user: &[u8], password: &[u8]) -> (Outcome<'s>, bool) {
+    pub(super) fn verify(&self, user: &[u8], proof: Proof<'_>) -> (Outcome<'s>, bool) {
         let (client, server) = (texts(Some(self.peer)), texts(self.local()));
         let request = Request {
             ns: self.vserv.namespace.as_bytes(),
             user,
-            password,
+            password: proof.password(),
+            subject: proof.subject(),
+            external: matches!(proof, Proof::Certificate(_)),
             vserv: &self.vserv.id,
             sid: &self.sid,
             client: (&client.0, &client.1),
             server: (&server.0, &server.1),
             tls: self.tls_version(),
-            ..Request::default()
         };
         let known = match self.seat.var(CACHETIME) {
             0 => (self.ask_modules(&request, None).0, false),

@@ -7,7 +7,7 @@
 mod table;
 
 use pdm::file::Watched;
-use pdm::{Answer, Config, Module, Request, Verdict};
+use pdm::{Answer, Config, Module, Request, Verdict, abi};
 use std::ffi::c_int;
 use table::Table;
 
@@ -23,6 +23,7 @@ pdm::export!(Flat);
 
 impl Module for Flat {
     const NAME: &'static str = "flat";
+    const DOES: u32 = abi::PDM_DOES_EXTERNAL;
 
     fn open(config: &Config) -> Result<Self, String> {
         let [file] = config.args() else {
@@ -44,7 +45,11 @@ impl Module for Flat {
             }
             Some(account) => {
                 account.tell(answer);
-                match self.table.admits(&account, password) {
+                let admitted = match request.flags & abi::PDM_IS_EXTERNAL {
+                    0 => self.table.admits(&account, password),
+                    _ => account.certifies(request.subject.octets()),
+                };
+                match admitted {
                     true => Verdict::Accept,
                     false => Verdict::Refuse,
                 }

@@ -34,6 +34,16 @@ pub(super) fn certificates(pem: &[u8]) -> Result<Vec<X509>, ErrorStack> {
     X509::stack_from_pem(pem)
 }
 
+/// How many certificates a text in PEM has.
+///
+/// # Errors
+/// It cannot be read as such.
+pub(crate) fn count(pem: &[u8]) -> Result<usize, String> {
+    certificates(pem)
+        .map(|all| all.len())
+        .map_err(|why| reason(&why))
+}
+
 /// Names of a certificate that are shown.
 const NAMES: usize = 20;
 
