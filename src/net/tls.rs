@@ -18,7 +18,6 @@ use super::stream::{Raw, Stream};
 use super::wait::{Broken, Deadline, Watch, wait_one};
 use crate::sys::ticket::{self, Keys};
 
-#[allow(dead_code)] // for backends
 pub(crate) mod connect;
 pub(crate) mod pair;
 mod warm;
@@ -28,6 +27,9 @@ use pair::{Pair, Subject, certificates};
 
 /// Names of the versions that may be the lowest; see [`Policy::lowest`].
 pub(crate) static VERSIONS: &[&str] = &["1.2", "1.3"];
+
+/// The same where it may be left to somebody else.
+pub(crate) static VERSIONS_OR_DEFAULT: &[&str] = &["default", "1.2", "1.3"];
 
 /// For TLS 1.2, after RFC 9325 section 4.2: forward secrecy and AEAD.
 const CIPHERS: &str = "ECDHE+AESGCM:ECDHE+CHACHA20";

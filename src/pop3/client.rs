@@ -14,6 +14,10 @@ use crate::net::stream::Stream;
 use crate::net::wait::{Broken, Deadline, Watch};
 use crate::sys::secret::{Secret, wipe};
 
+mod secure;
+
+pub(crate) use secure::Secure;
+
 /// Octets of the longest user and password that are sent in a response; so
 /// its line stays below the 8192 octets that every server takes.
 const USER_MAX: usize = 255;
@@ -28,6 +32,10 @@ pub(crate) enum State {
     Answer,
     /// POP3: the greeting is awaited.
     Banner,
+    /// What follows STLS.
+    Stls,
+    /// The handshake of TLS.
+    Tls,
     /// POP3: what follows XCLIENT.
     Xclient,
     /// POP3: what follows USER.
@@ -44,6 +52,8 @@ impl State {
             State::Preamble => "preamble",
             State::Answer => "answer",
             State::Banner => "banner",
+            State::Stls => "stls",
+            State::Tls => "tls",
             State::Xclient => "xclient",
             State::User => "user",
             State::Pass => "pass",
@@ -100,8 +110,9 @@ pub(crate) struct Failure {
     pub(crate) ours: bool,
 }
 
-/// Gets in on `stream`, which has just been connected. Where POP3 is spoken
-/// the backend is told first for whom we come, if it believes us that.
+/// Gets in on `stream`, which has just been connected, by TLS if it is to be
+/// `secure`. Where POP3 is spoken the backend is told first for whom we come,
+/// if it believes us that.
 ///
 /// # Errors
 /// The state, and what happened in it: deadline, watch, the socket's error,
@@ -110,16 +121,19 @@ pub(crate) fn enter(
     stream: &mut Stream,
     way: Way<'_>,
     whom: Option<&Xclient<'_>>,
+    secure: Option<Secure<'_>>,
     watch: &dyn Watch,
     deadline: Deadline<'_>,
 ) -> Result<Entry, Failure> {
     let mut talk = Talk {
         stream,
         whom,
+        secure,
         watch,
         deadline,
         state: State::Banner,
     };
+    talk.begin_secure()?;
     match way {
         Way::Xpop(preamble) => talk.xpop(preamble),
         Way::UserPass(login) => talk.user_pass(login),
@@ -142,6 +156,7 @@ enum Reply {
 struct Talk<'t> {
     stream: &'t mut Stream,
     whom: Option<&'t Xclient<'t>>,
+    secure: Option<Secure<'t>>,
     watch: &'t dyn Watch,
     deadline: Deadline<'t>,
     state: State,
@@ -149,6 +164,7 @@ struct Talk<'t> {
 
 impl Talk<'_> {
     fn xpop(&mut self, preamble: &Preamble<'_>) -> Result<Entry, Failure> {
+        self.stls()?;
         self.state = State::Preamble;
         let mut lines = Vec::with_capacity(LONGEST);
         preamble.encode(&mut lines);
@@ -166,6 +182,10 @@ impl Talk<'_> {
     fn meet(&mut self) -> Result<Reply, Failure> {
         self.state = State::Banner;
         let greeting = self.hear()?;
+        self.believe(&greeting)?;
+        if matches!(greeting, Reply::Ok(_)) {
+            self.stls()?;
+        }
         let (Reply::Ok(_), Some(whom)) = (&greeting, self.whom) else {
             return Ok(greeting);
         };

@@ -5,6 +5,7 @@
 
 use std::net::SocketAddr;
 
+use super::guard::{self, Guard};
 use super::site::{Backend, Proto};
 use super::vars::{self, CONNECTTIMEOUT, Count};
 use crate::base::clock::now;
@@ -25,7 +26,7 @@ use crate::pop3::xclient::Xclient;
 pub(super) fn check(backend: &Object) -> Result<(), String> {
     let pop3 = matches!(Proto::of(backend), Proto::Pop3 { .. });
     match pop3 || backend.keys.number(vars::backend::XCLIENT) == 0 {
-        true => Ok(()),
+        true => guard::check(backend),
         false => Err(format!(
             "backend {}: xclient=yes needs proto=pop3",
             backend.id
@@ -93,7 +94,8 @@ impl Caller<'_> {
         };
         let sid = self.sid;
         let whom = whom.map(|client| Xclient { client, sid });
-        match enter(&mut stream, way, whom.as_ref(), self.seat, deadline) {
+        let secure = backend.guard.as_ref().map(Guard::secure);
+        match enter(&mut stream, way, whom.as_ref(), secure, self.seat, deadline) {
             Ok(entry) => Ok(Opened { stream, entry, at }),
             Err(client::Failure { state, why, ours }) => Err(Failure {
                 state: state.name(),

@@ -8,6 +8,7 @@ mod empty;
 mod errand;
 mod fallback;
 mod flush;
+mod guard;
 mod health;
 mod limits;
 mod login;

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 
 use super::call;
 use super::capa;
+use super::guard::{self, Guard};
 use super::health;
 use super::mail;
 use super::modules::Health;
@@ -98,6 +99,8 @@ pub(crate) struct Backend {
     pub(crate) sendproxy: Option<Version>,
     /// It believes us for whom we come.
     pub(crate) xclient: bool,
+    /// The TLS that is spoken with it.
+    pub(super) guard: Option<Guard>,
     /// Stands for the addresses, see `health.rs`.
     pub(crate) print: u16,
     pub(crate) row: usize,
@@ -107,6 +110,8 @@ pub(crate) struct Backend {
 pub(crate) struct Site {
     vservs: Vec<Vserv>,
     pub(super) backends: Vec<Backend>,
+    /// What there is to tell of the certificates that backends are shown.
+    shown: Vec<String>,
     /// Place in `backends` by id.
     places: HashMap<String, usize>,
     pub(crate) sidprefix: String,
@@ -167,6 +172,7 @@ impl Site {
         Site {
             vservs: config.objects(VSERV).iter().map(vserv).collect(),
             backends,
+            shown: Vec::new(),
             places,
             sidprefix: config.vars.text(vars::SIDPREFIX).into(),
             trusted: nets::parse_list(config.vars.text(vars::TRUSTED)),
@@ -187,13 +193,14 @@ impl Site {
         for (backend, object) in self.backends.iter_mut().zip(config.objects(BACKEND)) {
             backend.check_key = mail::key(object, config)?;
         }
+        self.shown = guard::post(&mut self.backends, config)?;
         Ok(())
     }
 
     /// Rows of `tls list`.
     pub(crate) fn certificates(&self) -> Vec<String> {
         let all = self.vservs.iter().flat_map(|vserv| vserv.tls.notes());
-        all.cloned().collect()
+        all.chain(&self.shown).cloned().collect()
     }
 
     /// Takes over the addresses that the kit has found.
@@ -281,6 +288,7 @@ impl Backend {
                 _ => Some(Version::V2),
             },
             xclient: object.keys.number(vars::backend::XCLIENT) == 1,
+            guard: None,
             print: health::print(&[]),
             row: object.row,
         }

@@ -1,10 +1,13 @@
 //! What an administrator can say to the proxy: variables, objects, and the
 //! names of the counters.
 
-use super::{capa, flush, health};
+use super::capa;
+use super::flush;
+use super::health;
 use crate::auth::cache;
+use crate::base::paths;
+use crate::base::table;
 use crate::base::vars::vars;
-use crate::base::{paths, table};
 use crate::daemon::board;
 use crate::daemon::config::{Kind, Source};
 use crate::daemon::pairs::WHEN;
@@ -12,7 +15,7 @@ use crate::daemon::service::{Errand, OwnWord, Said, Tables};
 use crate::daemon::vars::COUNT;
 use crate::limit::penalty;
 use crate::net::listen::Proto;
-use crate::net::tls::VERSIONS;
+use crate::net::tls::{VERSIONS, VERSIONS_OR_DEFAULT};
 
 /// What a verified user is told when the mailbox cannot be reached.
 static SOFT: &[&str] = &["empty", "smart", "tempfail"];
@@ -51,6 +54,13 @@ mod values {
             CHECKKEY "checkkey" Fixed KeyFiles,                 "",        "the file with the key that its pcheckd shares with us; empty: there is none";
             SENDPROXY "sendproxy" Fixed Word(&["no", "v1", "v2"]), "no",   "whether connections begin with a header of the PROXY protocol";
             XCLIENT  "xclient"  Fixed Bool,                     "no",      "whether a POP3 backend is told the client by XCLIENT";
+            TLS      "tls"      Fixed Word(WHEN),               "no",      "whether TLS begins by STLS, at once, or not at all";
+            CA       "ca"       Fixed KeyFiles,                 "",        "whose certificates it may show, in PEM; empty: whom the system trusts";
+            NAME     "name"     Fixed Str,                      "",        "the name that its certificate must be for; empty: HOST";
+            CERT     "cert"     Fixed KeyFiles,                 "",        "certificates in PEM that are shown to it if it asks";
+            KEY      "key"      Fixed KeyFiles,                 "",        "their private keys in PEM, in the same order";
+            TLSMIN   "tlsmin"   Fixed Word(VERSIONS_OR_DEFAULT), "default", "as the variable, to which default leaves it";
+            TLSCIPHERS "tlsciphers" Fixed Str,                  "",        "as the variable, which holds if this is empty";
             SOURCE   "source"   Fixed Addr,                     "",        "the address of ours from which it is reached; the system's choice if empty";
             SOFTFAIL "softfail" Live  Word(SOFT_OR_DEFAULT),    "default", "as the variable; default leaves it to the virtual server";
             MAXSESSION "maxsession" Live Int(0, 100_000),       "0",       "sessions there at a time; 0: no limit";

@@ -48,7 +48,14 @@ fn log_in_for(
     let (mut stream, peer) = pair();
     let peer = backend(peer, says.iter().map(|text| text.to_vec()).collect());
     let until = now() + 400;
-    let entry = enter(&mut stream, way, whom, &Alone::new().unwrap(), &|| until);
+    let entry = enter(
+        &mut stream,
+        way,
+        whom,
+        None,
+        &Alone::new().unwrap(),
+        &|| until,
+    );
     drop(stream);
     (entry, peer.join().unwrap())
 }
@@ -179,6 +186,7 @@ fn who_speaks_before_it_is_asked_is_not_told_the_password() {
     let alone = Alone::new().unwrap();
     let mut talk = Talk {
         stream: &mut stream,
+        secure: None,
         whom: None,
         watch: &alone,
         deadline: &|| now() + 5000,
@@ -220,7 +228,7 @@ fn who_greets_before_the_preamble_is_no_server_of_xpop() {
         }
         stream.peek(&mut [0; 1], &alone, &soon).unwrap();
         let way = Way::Xpop(&preamble());
-        let failure = enter(&mut stream, way, None, &alone, &soon).unwrap_err();
+        let failure = enter(&mut stream, way, None, None, &alone, &soon).unwrap_err();
         let told = (failure.state.name(), failure.why.to_string());
         assert_eq!(told, ("preamble", why.into()));
         drop(stream);
@@ -293,6 +301,6 @@ proptest! {
         let (mut stream, mut peer) = pair();
         peer.write_all(&says.concat()).unwrap();
         drop(peer);
-        let _ = enter(&mut stream, Way::Plain(JOE), None, &Alone::new().unwrap(), &|| now() + 1000);
+        let _ = enter(&mut stream, Way::Plain(JOE), None, None, &Alone::new().unwrap(), &|| now() + 1000);
     }
 }
