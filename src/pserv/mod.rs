@@ -3,16 +3,18 @@
 
 mod preamble;
 mod session;
+mod tls;
 mod transaction;
 mod vars;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
+use tls::Tls;
 use vars::keys::{ALLOW, PROXYPROTOCOL};
 use vars::{SERVERS, SPOOL};
 
 use crate::base::nets::{self, Net};
-use crate::daemon::config::Config;
+use crate::daemon::config::{Config, Object};
 use crate::daemon::seat::Seat;
 use crate::daemon::service::{Origin, Service, Tables, Work, too_much};
 use crate::net::stream::Stream;
@@ -23,7 +25,7 @@ static TABLES: Tables = Tables {
     kinds: vars::KINDS,
     counters: vars::COUNTERS,
     areas: &[],
-    words: &[],
+    words: vars::WORDS,
     errands: &[],
 };
 
@@ -34,38 +36,48 @@ pub fn main() -> ExitCode {
 
 /// One `server` of the configuration.
 struct Server {
+    id: String,
     allow: Vec<Net>,
     /// Who must begin with a header.
     headers: Vec<Net>,
+    tls: Tls,
     row: usize,
 }
 
 struct Pserv {
     spool: PathBuf,
     servers: Vec<Server>,
+    /// What there is to tell of the certificates.
+    notes: Vec<String>,
 }
 
 impl Service for Pserv {
     const TABLES: &'static Tables = &TABLES;
 
-    fn check(_: &Config) -> Result<(), String> {
-        Ok(())
+    fn check(config: &Config) -> Result<(), String> {
+        config.objects(SERVERS).iter().try_for_each(tls::check)
     }
 
     fn before_drop(config: &Config) -> Result<Pserv, String> {
-        let server = |o: &crate::daemon::config::Object| Server {
+        let server = |o: &Object| Server {
+            id: o.id.clone(),
             allow: nets::parse_list(o.keys.text(ALLOW)),
             headers: nets::parse_list(o.keys.text(PROXYPROTOCOL)),
+            tls: Tls::default(),
             row: o.row,
         };
         let servers = config.objects(SERVERS).iter().map(server).collect();
         Ok(Pserv {
             spool: config.vars.text(SPOOL).into(),
             servers,
+            notes: Vec::new(),
         })
     }
 
-    fn after_drop(&mut self, _: &Config) -> Result<(), String> {
+    fn after_drop(&mut self, config: &Config) -> Result<(), String> {
+        for (server, object) in self.servers.iter_mut().zip(config.objects(SERVERS)) {
+            server.tls = Tls::new(object, config, &mut self.notes)?;
+        }
         Ok(())
     }
 
@@ -80,7 +92,16 @@ impl Service for Pserv {
         preamble::receive(&self.spool, server, stream, origin.peer, seat);
     }
 
-    fn refuse(&mut self, mut stream: Stream, _: Origin, limit: &str) {
+    fn notes(&self) -> Vec<String> {
+        self.notes.clone()
+    }
+
+    fn refuse(&mut self, mut stream: Stream, origin: Origin, limit: &str) {
+        let server = self.servers.get(origin.door);
+        // In the clear it would be nonsense to who expects TLS.
+        if server.is_some_and(|server| server.tls.implicit()) {
+            return;
+        }
         let line = format!("-ERR [SYS/TEMP] {}, limit {limit}\r\n", too_much(limit));
         stream.parting_words(line.as_bytes(), b"");
     }

@@ -21,6 +21,14 @@ use crate::pop3::reply::{SYS_PERM, SYS_TEMP, err};
 use crate::pop3::wire::{Input, Wire};
 use crate::pop3::xpop::{self, Preamble};
 
+/// Why a session does not begin.
+pub(super) enum Trouble {
+    /// That is logged, and told to the proxy.
+    Tell(String),
+    /// A handshake failed, which has been logged; nothing more can be said.
+    Hang,
+}
+
 /// Takes a connection from its first octet to its last.
 pub(super) fn receive(
     spool: &Path,
@@ -36,6 +44,7 @@ pub(super) fn receive(
         seat.count(Count::Denied as usize, 1);
         event!(PEER_DENIED, "-", rip = peer.ip());
         return refuse(
+            server,
             wire,
             format!("{SYS_TEMP} no proxy is expected at your address"),
         );
@@ -45,16 +54,19 @@ pub(super) fn receive(
     let until = || began + seat.var(PREAMBLETIMEOUT) * 1000;
     let (client, lines) = match hear(&mut wire, server, peer, seat, &until) {
         Ok(heard) => heard,
-        Err(why) => {
+        Err(trouble) => {
             seat.count(Count::Failed as usize, 1);
-            event!(XPOP_BAD, "-", rip = peer.ip(), why = why);
-            return refuse(wire, format!("{SYS_TEMP} {why}"));
+            if let Trouble::Tell(why) = trouble {
+                event!(XPOP_BAD, "-", rip = peer.ip(), why = why);
+                refuse(server, wire, format!("{SYS_TEMP} {why}"));
+            }
+            return;
         }
     };
     match xpop::parse(&lines[0], &lines[1], &lines[2]) {
         Ok(mut preamble) => {
             preamble.ip = preamble.ip.or(client);
-            begin(spool, &preamble, wire, peer, seat);
+            begin(spool, server, &preamble, wire, peer, seat);
         }
         Err(flaw) => {
             seat.count(Count::Failed as usize, 1);
@@ -65,7 +77,7 @@ pub(super) fn receive(
                 why = flaw.to_string(),
                 mbox = lines[0]
             );
-            refuse(wire, format!("{SYS_PERM} {flaw}"));
+            refuse(server, wire, format!("{SYS_PERM} {flaw}"));
         }
     }
 }
@@ -78,7 +90,7 @@ fn read_header(
     peer: SocketAddr,
     seat: &Seat,
     until: Deadline<'_>,
-) -> Result<Option<IpAddr>, String> {
+) -> Result<Option<IpAddr>, Trouble> {
     if !nets::holds(&server.headers, peer.ip()) {
         return Ok(None);
     }
@@ -87,27 +99,37 @@ fn read_header(
         Ok(Header::Proxied { client, .. }) => Ok(Some(client.ip().to_canonical())),
         Err(why) => {
             let why = format!("header of the PROXY protocol: {why}");
-            Err(why)
+            Err(Trouble::Tell(why))
         }
     }
 }
-/// Everything up to the end of the preamble: the header and the three lines;
-/// the client of the header too.
+
+/// Everything up to the end of the preamble: the header, TLS, and the three
+/// lines; the client of the header too.
 fn hear(
     wire: &mut Wire<'_>,
     server: &Server,
     peer: SocketAddr,
     seat: &Seat,
     until: Deadline<'_>,
-) -> Result<(Option<IpAddr>, [Vec<u8>; 3]), String> {
+) -> Result<(Option<IpAddr>, [Vec<u8>; 3]), Trouble> {
     let client = read_header(wire, server, peer, seat, until)?;
-    let first = read_line(wire, until)?;
+    if server.tls.implicit() {
+        server.shake_hands(wire, peer, seat, until)?;
+    }
+    let mut first = read_line(wire, until)?;
+    if server.stls(&first, wire, peer, seat, until)? {
+        first = read_line(wire, until)?;
+    }
+    if wire.stream.channel().is_none() && !server.takes_plaintext(peer, seat) {
+        return Err(Trouble::Tell("TLS is demanded here".into()));
+    }
     let rest = (read_line(wire, until)?, read_line(wire, until)?);
     Ok((client, [first, rest.0, rest.1]))
 }
 
 /// One line; all of them have one time.
-fn read_line(wire: &mut Wire<'_>, until: Deadline<'_>) -> Result<Vec<u8>, String> {
+fn read_line(wire: &mut Wire<'_>, until: Deadline<'_>) -> Result<Vec<u8>, Trouble> {
     let why = match wire.next(xpop::LONGEST, until, until) {
         Ok(Input::Line) => return Ok(wire.lines.line().to_vec()),
         Ok(Input::TooLong) => "a line of the preamble is too long",
@@ -116,11 +138,18 @@ fn read_line(wire: &mut Wire<'_>, until: Deadline<'_>) -> Result<Vec<u8>, String
         Err(Broken::Timeout) => "the preamble did not come in time",
         Err(broken) => broken.reason(),
     };
-    Err(why.into())
+    Err(Trouble::Tell(why.into()))
 }
 
 /// Opens the maildrop and begins the session.
-fn begin(spool: &Path, preamble: &Preamble<'_>, wire: Wire<'_>, peer: SocketAddr, seat: &Seat) {
+fn begin(
+    spool: &Path,
+    server: &Server,
+    preamble: &Preamble<'_>,
+    wire: Wire<'_>,
+    peer: SocketAddr,
+    seat: &Seat,
+) {
     seat.show(Text::Sid, preamble.sid.as_bytes());
     seat.show(Text::User, &preamble.user);
     seat.show(Text::Doing, preamble.mailbox.as_bytes());
@@ -133,7 +162,11 @@ fn begin(spool: &Path, preamble: &Preamble<'_>, wire: Wire<'_>, peer: SocketAddr
         Err(why) => {
             seat.count(Count::Failed as usize, 1);
             log_failure(&why, preamble);
-            refuse(wire, format!("{SYS_TEMP} the mailbox cannot be opened now"));
+            refuse(
+                server,
+                wire,
+                format!("{SYS_TEMP} the mailbox cannot be opened now"),
+            );
         }
     }
 }
@@ -150,7 +183,11 @@ fn log_failure(why: &maildir::Error, preamble: &Preamble<'_>) {
     }
 }
 
-fn refuse(mut wire: Wire<'_>, why: String) {
+/// In the clear a refusal would be nonsense to who expects TLS.
+fn refuse(server: &Server, mut wire: Wire<'_>, why: String) {
+    if server.tls.implicit() && wire.stream.channel().is_none() {
+        return;
+    }
     err(&mut wire.out, why);
     let soon = now() + 1000;
     let _ = wire.flush(&|| soon);

@@ -8,6 +8,7 @@ use crate::base::clock::{Ms, now};
 use crate::daemon::seat::Seat;
 use crate::daemon::vars::{IDLETIMEOUT, WRITETIMEOUT};
 use crate::maildir::maildrop::Maildrop;
+use crate::net::tls::Channel;
 use crate::net::wait::Broken;
 use crate::pop3::command::{Args::*, Command, Next, Refusal, States, parse};
 use crate::pop3::reply::{err, ok};
@@ -197,6 +198,7 @@ impl<'s> Session<'s> {
             user = self.user,
             mbox = self.mailbox,
             master = self.master,
+            tls = self.wire.stream.channel().map(Channel::name),
             messages = self.messages,
             retrieved = self.retrieved,
             removed = self.removed,

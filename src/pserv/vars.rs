@@ -3,8 +3,11 @@
 use crate::base::paths;
 use crate::base::vars::vars;
 use crate::daemon::config::Kind;
+use crate::daemon::pairs::WHEN;
+use crate::daemon::service::{OwnWord, Said};
 use crate::daemon::vars::COUNT;
 use crate::net::listen::Proto;
+use crate::net::tls::VERSIONS;
 
 #[rustfmt::skip]
 mod table {
@@ -12,6 +15,8 @@ mod table {
     vars! { VARS from COUNT;
         SPOOL           "spool"           Fixed Dir,               paths::SPOOL, "root of all mailboxes; holds the file .popular-spool";
         MAXMESSAGE      "maxmessage"      Live  Int(1, 10_000_000), "1000000",   "messages of a mailbox that a session sees, the oldest";
+        TLSMIN          "tlsmin"          Fixed Word(VERSIONS),    "1.2",        "the lowest version of TLS";
+        TLSCIPHERS      "tlsciphers"      Fixed Str,               "",           "ciphers of TLS 1.2, as OpenSSL names them; empty: those of RFC 9325";
         PREAMBLETIMEOUT "preambletimeout" Live  Time(1, 3600),     "10s",        "how long a proxy may take to name the mailbox";
     }
 }
@@ -22,6 +27,11 @@ pub(super) mod keys {
     use super::*;
     vars! { SERVER from 0;
         ALLOW "allow" Fixed Nets, "", "networks of the proxies; without it nobody is allowed";
+        TLS "tls" Fixed Word(WHEN), "no", "whether TLS begins by STLS, at once, or not at all";
+        CERT "cert" Fixed KeyFiles, "", "certificates in PEM, each with its chain; one file for each kind of key";
+        KEY "key" Fixed KeyFiles, "", "their private keys in PEM, in the same order";
+        CLIENTCA "clientca" Fixed KeyFiles, "", "whose certificates proxies must show, in PEM; empty: none are asked for";
+        PLAINTEXT "plaintext" Live Word(&["default", "yes", "no"]), "default", "whether proxies are served without TLS; default: where there is none";
         PROXYPROTOCOL "proxyprotocol" Fixed Nets, "", "those of them who begin with a header of the PROXY protocol";
     }
 }
@@ -41,6 +51,14 @@ pub(super) static KINDS: &[Kind] = &[Kind {
     help: "listens for proxies at an address",
 }];
 
+/// Control words of the server's own.
+pub(super) static WORDS: &[OwnWord] = &[OwnWord {
+    pattern: "tls list",
+    help: "lists the certificates of all servers",
+    acts: false,
+    run: |_, config, _| Ok(Said::Rows(config.notes.clone())),
+}];
+
 /// What is counted; the commands follow in the order of their table.
 #[derive(Clone, Copy)]
 pub(super) enum Count {
@@ -52,11 +70,14 @@ pub(super) enum Count {
     OctetsIn,
     OctetsOut,
     BadCommands,
+    Tls,
+    TlsFailed,
     Commands,
 }
 
 #[rustfmt::skip]
 pub(super) static COUNTERS: &[&str] = &[
     "sessions", "denied", "failed", "messages_retrieved", "messages_deleted", "octets_in", "octets_out", "bad_commands",
+    "tls", "tls_failed",
     "cmd_capa", "cmd_stat", "cmd_list", "cmd_uidl", "cmd_retr", "cmd_top", "cmd_dele", "cmd_noop", "cmd_rset", "cmd_quit",
 ];
