@@ -2,12 +2,14 @@
 
 use std::collections::HashSet;
 use std::net::{SocketAddr, ToSocketAddrs};
+use std::path::PathBuf;
 
 use super::config::{Config, Resolved};
 use super::keyfiles::KeyFiles;
 use super::service::Service;
 use super::vars::{GROUP, USER};
 use crate::base::log;
+use crate::sys::time::local;
 use crate::sys::{cred, heap, proc};
 
 /// Longest report of a pool, in octets.
@@ -23,7 +25,7 @@ const LARGE: usize = 16 * 1024;
 /// A sentence for the administrator.
 pub(crate) fn load<S: Service>(config: &mut Config) -> Result<S, String> {
     let mut service = S::before_drop(config)?;
-    drop_rights(config)?;
+    drop_rights(config, S::root(config))?;
     resolve(config)?;
     service.after_drop(config)?;
     // What was in there is in the service by now, or in nobody.
@@ -32,12 +34,19 @@ pub(crate) fn load<S: Service>(config: &mut Config) -> Result<S, String> {
     Ok(service)
 }
 
-fn drop_rights(config: &Config) -> Result<(), String> {
+fn drop_rights(config: &Config, root: Option<PathBuf>) -> Result<(), String> {
+    // The time zone is read from a file, once.
+    let _ = local(0);
     if cred::is_root() {
         let (user, group) = (config.vars.text(USER), config.vars.text(GROUP));
         let who = cred::identity(user, group)
             .map_err(|why| format!("cannot become user {user}, group {group:?}: {why}; set user or -u names who to become"))?;
+        if let Some(root) = root {
+            cred::confine_to(&root).map_err(|why| format!("chroot: {}: {why}", root.display()))?;
+        }
         cred::drop_to(&who).map_err(|why| format!("cannot become user {user}: {why}"))?;
+    } else if root.is_some() {
+        return Err("chroot: only a daemon that root has started can do that".into());
     }
     proc::no_core().map_err(|why| format!("cannot forbid core files: {why}"))
 }

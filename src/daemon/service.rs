@@ -1,6 +1,7 @@
 //! The only door between the kit and a program.
 
 use std::net::{SocketAddr, UdpSocket};
+use std::path::PathBuf;
 
 use super::board::Board;
 use super::config::{Config, Kind, Object};
@@ -139,6 +140,13 @@ pub(crate) trait Service: Sized {
     /// for, without line ends; see [`Config::notes`].
     fn notes(&self) -> Vec<String> {
         Vec::new()
+    }
+
+    /// PRIVILEGED. The directory that becomes the root of pool and workers,
+    /// before they give up their rights; that takes root.
+    fn root(config: &Config) -> Option<PathBuf> {
+        let _ = config;
+        None
     }
     /// In a worker: open anew what must not be shared.
     ///

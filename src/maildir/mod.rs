@@ -8,6 +8,7 @@ pub(crate) mod body;
 pub(crate) mod crlf;
 pub(crate) mod deliver;
 mod expunge;
+pub(crate) mod home;
 mod list;
 pub(crate) mod maildrop;
 mod name;

@@ -7,7 +7,7 @@ use std::io;
 use std::net::{SocketAddr, UdpSocket};
 use std::path::PathBuf;
 use std::process::ExitCode;
-use vars::{ALLOW, CHECKKEY, Count, SERVERS, SPOOL};
+use vars::{ALLOW, CHECKKEY, CHROOT, Count, SERVERS, SPOOL};
 
 use crate::base::nets::{self, Net};
 use crate::check::keyed::CheckKey;
@@ -15,6 +15,7 @@ use crate::check::wire::Datagram;
 use crate::daemon::config::{Config, Object};
 use crate::daemon::seat::Seat;
 use crate::daemon::service::{Origin, Service, Tables, Work};
+use crate::maildir::home::Home;
 use crate::net::stream::Stream;
 
 static TABLES: Tables = Tables {
@@ -65,8 +66,13 @@ impl Server {
 }
 
 struct Pcheckd {
-    spool: PathBuf,
+    home: Home,
     servers: Vec<Server>,
+}
+
+/// Is the spool to be the root directory?
+fn chroots(config: &Config) -> bool {
+    config.vars.number(CHROOT) == 1
 }
 
 impl Service for Pcheckd {
@@ -86,15 +92,23 @@ impl Service for Pcheckd {
     fn before_drop(config: &Config) -> Result<Pcheckd, String> {
         let servers = config.objects(SERVERS).iter();
         Ok(Pcheckd {
-            spool: config.vars.text(SPOOL).into(),
+            home: Home::new(config.vars.text(SPOOL), chroots(config)),
             servers: servers
                 .map(|object| Server::new(object, config))
                 .collect::<Result<_, _>>()?,
         })
     }
 
-    fn after_drop(&mut self, _: &Config) -> Result<(), String> {
-        Ok(())
+    fn root(config: &Config) -> Option<PathBuf> {
+        chroots(config).then(|| config.vars.text(SPOOL).into())
+    }
+
+    fn after_drop(&mut self, config: &Config) -> Result<(), String> {
+        self.home.enter(chroots(config))
+    }
+
+    fn replaced(&mut self) -> u32 {
+        self.home.replaced()
     }
 
     fn after_fork(&mut self) -> Result<(), String> {
@@ -107,7 +121,7 @@ impl Service for Pcheckd {
         else {
             return;
         };
-        let answer = answer::answer(&self.spool, server, bytes, origin.peer, seat);
+        let answer = answer::answer(self.home.path(), server, bytes, origin.peer, seat);
         let Some(datagram) = answer else {
             return;
         };

@@ -11,6 +11,7 @@ mod table {
     use super::*;
     vars! { VARS from COUNT;
         SPOOL     "spool"     Fixed Dir,            paths::SPOOL, "root of all mailboxes; holds the file .popular-spool";
+        CHROOT    "chroot"    Fixed Bool,           "no", "whether the spool becomes the root directory of pool and workers";
         EMPTYLOAD "emptyload" Live  Decimal(0, 1_000_000), "0",   "load average from which on no mailbox is looked at; 0: none";
     }
 }

@@ -11,12 +11,13 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use tls::Tls;
 use vars::keys::{ALLOW, PROXYPROTOCOL};
-use vars::{SERVERS, SPOOL};
+use vars::{CHROOT, SERVERS, SPOOL};
 
 use crate::base::nets::{self, Net};
 use crate::daemon::config::{Config, Object};
 use crate::daemon::seat::Seat;
 use crate::daemon::service::{Origin, Service, Tables, Work, too_much};
+use crate::maildir::home::Home;
 use crate::net::stream::Stream;
 
 static TABLES: Tables = Tables {
@@ -45,10 +46,15 @@ struct Server {
 }
 
 struct Pserv {
-    spool: PathBuf,
+    home: Home,
     servers: Vec<Server>,
     /// What there is to tell of the certificates.
     notes: Vec<String>,
+}
+
+/// Is the spool to be the root directory?
+fn chroots(config: &Config) -> bool {
+    config.vars.number(CHROOT) == 1
 }
 
 impl Service for Pserv {
@@ -68,17 +74,25 @@ impl Service for Pserv {
         };
         let servers = config.objects(SERVERS).iter().map(server).collect();
         Ok(Pserv {
-            spool: config.vars.text(SPOOL).into(),
+            home: Home::new(config.vars.text(SPOOL), chroots(config)),
             servers,
             notes: Vec::new(),
         })
+    }
+
+    fn root(config: &Config) -> Option<PathBuf> {
+        chroots(config).then(|| config.vars.text(SPOOL).into())
     }
 
     fn after_drop(&mut self, config: &Config) -> Result<(), String> {
         for (server, object) in self.servers.iter_mut().zip(config.objects(SERVERS)) {
             server.tls = Tls::new(object, config, &mut self.notes)?;
         }
-        Ok(())
+        self.home.enter(chroots(config))
+    }
+
+    fn replaced(&mut self) -> u32 {
+        self.home.replaced()
     }
 
     fn after_fork(&mut self) -> Result<(), String> {
@@ -89,7 +103,7 @@ impl Service for Pserv {
         let (Work::Stream(stream), Some(server)) = (work, self.servers.get(origin.door)) else {
             return;
         };
-        preamble::receive(&self.spool, server, stream, origin.peer, seat);
+        preamble::receive(self.home.path(), server, stream, origin.peer, seat);
     }
 
     fn notes(&self) -> Vec<String> {

@@ -14,6 +14,7 @@ mod table {
     use super::*;
     vars! { VARS from COUNT;
         SPOOL           "spool"           Fixed Dir,               paths::SPOOL, "root of all mailboxes; holds the file .popular-spool";
+        CHROOT          "chroot"          Fixed Bool,              "no",         "whether the spool becomes the root directory of pool and workers";
         MAXMESSAGE      "maxmessage"      Live  Int(1, 10_000_000), "1000000",   "messages of a mailbox that a session sees, the oldest";
         TLSMIN          "tlsmin"          Fixed Word(VERSIONS),    "1.2",        "the lowest version of TLS";
         TLSCIPHERS      "tlsciphers"      Fixed Str,               "",           "ciphers of TLS 1.2, as OpenSSL names them; empty: those of RFC 9325";

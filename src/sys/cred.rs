@@ -2,8 +2,9 @@
 
 use std::ffi::CString;
 use std::io;
+use std::path::Path;
 
-use nix::unistd::{Gid, Group, Uid, User, initgroups};
+use nix::unistd::{Gid, Group, Uid, User};
 
 /// Whom to become.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -11,6 +12,7 @@ pub(crate) struct Identity {
     pub(crate) name: String,
     pub(crate) uid: u32,
     pub(crate) gid: u32,
+    groups: Vec<Gid>,
 }
 
 /// May this process become somebody else?
@@ -37,11 +39,19 @@ pub(crate) fn identity(user: &str, group: &str) -> io::Result<Identity> {
     if user.uid.is_root() {
         return Err(io::ErrorKind::InvalidInput.into());
     }
+    // Read now: where there is another root, there is no list of groups.
+    let groups = groups(&user.name, gid)?;
     Ok(Identity {
         name: user.name,
         uid: user.uid.as_raw(),
         gid: gid.as_raw(),
+        groups,
     })
+}
+
+#[cfg(not(target_vendor = "apple"))]
+fn groups(user: &str, gid: Gid) -> io::Result<Vec<Gid>> {
+    Ok(nix::unistd::getgrouplist(&CString::new(user)?, gid)?)
 }
 
 /// Gives up all rights but those of `who`, for ever, and proves it.
@@ -50,12 +60,22 @@ pub(crate) fn identity(user: &str, group: &str) -> io::Result<Identity> {
 /// Whatever failed; the caller must end then, since it may hold half of its rights.
 pub(crate) fn drop_to(who: &Identity) -> io::Result<()> {
     let (uid, gid) = (Uid::from_raw(who.uid), Gid::from_raw(who.gid));
-    initgroups(&CString::new(who.name.as_str())?, gid)?;
+    nix::unistd::setgroups(&who.groups)?;
     nix::unistd::setgid(gid)?;
     nix::unistd::setuid(uid)?;
     #[cfg(target_os = "linux")]
     nix::sys::prctl::set_no_new_privs()?;
     prove(uid, gid)
+}
+
+/// Makes `root` the root of all paths. Who stays root can undo that, hence
+/// [`drop_to`] follows; it needs no file.
+///
+/// # Errors
+/// No such directory, or not root.
+pub(crate) fn confine_to(root: &Path) -> io::Result<()> {
+    nix::unistd::chroot(root)?;
+    Ok(nix::unistd::chdir("/")?)
 }
 
 /// A drop that can be undone is none.
