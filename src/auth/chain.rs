@@ -72,7 +72,6 @@ impl Chain {
     }
 
     /// What the modules need together, `pdm::abi::PDM_NEEDS_*`.
-    #[allow(dead_code)] // for the sandbox, which asks what modules need
     pub(crate) fn needs(&self) -> u32 {
         self.links
             .iter()
@@ -80,7 +79,7 @@ impl Chain {
     }
 
     /// The ids of the modules, in their order.
-    #[allow(dead_code)] // for the sandbox, which asks what modules need
+    #[cfg(test)]
     pub(crate) fn ids(&self) -> impl Iterator<Item = &str> {
         self.links.iter().map(|link| link.id.as_str())
     }

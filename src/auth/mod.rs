@@ -2,6 +2,7 @@
 
 pub(crate) mod cache;
 pub(crate) mod chain;
+pub(crate) mod grants;
 mod mark;
 pub(crate) mod request;
 pub(crate) mod sasl;

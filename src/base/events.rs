@@ -67,6 +67,7 @@ events! {
     ACCEPT_FAILED     0x0011 Sos "accept_failed";
     SLOT_CORRUPT      0x0013 Bug "slot_corrupt";
     FILES_REPLACED    0x0014 Inf "files_replaced";
+    SANDBOX_PARTIAL   0x0016 Inf "sandbox_partial";
     KEY_EXPOSED       0x0017 Adm "key_exposed";
     NUL_IN_INPUT      0x0035 Err "null_byte_in_input";
     // 0x0100 to 0x01ff: pproxy

@@ -3,15 +3,16 @@
 //! configuration as a pool does, gives up its rights, says what there is to
 //! say, and ends. The master goes on serving; who asked waits.
 
-use nix::sys::signal::Signal;
 use std::io::{self, Read, Write};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::net::UnixStream;
 
+use nix::sys::signal::Signal;
+
 use super::control::Answer;
 use super::doors::Doors;
 use super::generation::Cause;
-use super::load::{self};
+use super::load::{self, Bounds};
 use super::master::Master;
 use super::service::{Said, Service};
 use super::vars::TRYTIMEOUT;
@@ -103,7 +104,9 @@ impl<S: Service> Master<S> {
             Said::Rows(rows) => rows.iter().for_each(|row| line(ROW, row)),
         };
         let done = load::load::<S>(&mut self.config).and_then(|mut service| {
+            let bounds = Bounds::set(&service, &self.config)?;
             service.after_fork()?;
+            bounds.settle().map_err(|why| why.to_string())?;
             service.errand(which, args, &self.config, &mut say)
         });
         match done {

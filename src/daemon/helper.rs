@@ -77,6 +77,7 @@ impl<S: Service> Pool<S> {
             return Ok(1);
         };
         self.nest.doors.clear();
+        self.bounds.settle()?;
         seat.show(Text::Doing, b"");
         while !seat.must_leave(self.nest.generation) {
             let until = self.service.tend(&seat);

@@ -7,8 +7,9 @@ use std::path::PathBuf;
 use super::config::{Config, Resolved};
 use super::keyfiles::KeyFiles;
 use super::service::Service;
-use super::vars::{GROUP, USER};
+use super::vars::{GROUP, SANDBOX, USER};
 use crate::base::log;
+use crate::sys::sandbox::{self, Confined, Grants};
 use crate::sys::time::local;
 use crate::sys::{cred, heap, proc};
 
@@ -48,7 +49,69 @@ fn drop_rights(config: &Config, root: Option<PathBuf>) -> Result<(), String> {
     } else if root.is_some() {
         return Err("chroot: only a daemon that root has started can do that".into());
     }
+    sandbox::no_new_rights().map_err(|why| format!("cannot give up new privileges: {why}"))?;
     proc::no_core().map_err(|why| format!("cannot forbid core files: {why}"))
+}
+
+/// Room for descriptors that sessions and modules open, beyond those that are
+/// open when all is loaded.
+const DESCRIPTORS: u64 = 256;
+
+/// How a loaded process, and all that it forks, is confined.
+pub(crate) struct Bounds {
+    grants: Grants,
+    /// `None`: the variable `sandbox` says no.
+    confined: Option<Confined>,
+}
+
+impl Bounds {
+    /// Gives up, for good, all that the service will not need.
+    ///
+    /// # Errors
+    /// A sentence for the administrator. What this system cannot take away is
+    /// no error.
+    pub(crate) fn set<S: Service>(service: &S, config: &Config) -> Result<Bounds, String> {
+        let grants = service.grants();
+        sandbox::limit_files(DESCRIPTORS)
+            .map_err(|why| format!("cannot limit descriptors: {why}"))?;
+        let wanted = config.vars.number(SANDBOX) == 1;
+        let confined = wanted.then(|| sandbox::confine(&grants));
+        Ok(Bounds { grants, confined })
+    }
+
+    /// In a worker: gives up what only its pool needs.
+    pub(crate) fn settle(&self) -> std::io::Result<()> {
+        match &self.confined {
+            Some(confined) => sandbox::settle(confined, &self.grants),
+            None => Ok(()),
+        }
+    }
+
+    /// Says what is not taken away, unless that is nothing.
+    pub(crate) fn log(&self, generation: u64) {
+        let granted = [("exec", self.grants.exec), ("connect", self.grants.connect)];
+        let granted = granted.iter().filter(|(_, is)| *is).map(|(name, _)| *name);
+        let (off, why) = match &self.confined {
+            None => (vec!["all"], "configured"),
+            Some(confined) => (confined.off.clone(), "kernel"),
+        };
+        let granted: Vec<_> = granted.collect();
+        let list = |words: &[&str]| match words {
+            [] => "none".to_string(),
+            words => words.join(","),
+        };
+        if off.is_empty() && granted.is_empty() {
+            return;
+        }
+        event!(
+            SANDBOX_PARTIAL,
+            "-",
+            generation = generation,
+            off = list(&off),
+            why = if off.is_empty() { "modules" } else { why },
+            modules = list(&granted)
+        );
+    }
 }
 
 /// Prepares the heap for thousands of forks. A worker that puts its few small

@@ -1,7 +1,6 @@
 //! One generation: loads, gives up its rights, says "ready", then forks
 //! workers, reaps them, and kills those that are stuck.
 
-use nix::sys::signal::Signal;
 use std::io::{self, Read, Write};
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::UnixStream;
@@ -9,11 +8,13 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::{Relaxed, SeqCst};
 
+use nix::sys::signal::Signal;
+
 use super::board::{BEYOND, Board, Field, Head, State};
 use super::brood::{Brood, Child};
 use super::config::Config;
 use super::helper::Help;
-use super::load::{self};
+use super::load::{self, Bounds};
 use super::policy::{Counts, Limits, advise};
 use super::room;
 use super::seat::{SIGNALS, Seat};
@@ -59,6 +60,7 @@ pub(crate) struct Nest {
 pub(super) struct Pool<S> {
     pub(super) nest: Nest,
     pub(super) service: S,
+    pub(super) bounds: Bounds,
     /// A worker takes them over, with a pipe of its own.
     signals: Rc<Signals>,
     /// Closed in workers.
@@ -105,8 +107,12 @@ fn live<S: Service>(mut nest: Nest) -> io::Result<i32> {
     let Some(mut channel) = nest.channel.take() else {
         return Ok(1);
     };
-    let service = match load::load::<S>(&mut nest.config) {
-        Ok(service) => service,
+    let loaded = load::load::<S>(&mut nest.config).and_then(|service| {
+        let bounds = Bounds::set(&service, &nest.config)?;
+        Ok((service, bounds))
+    });
+    let (service, bounds) = match loaded {
+        Ok(loaded) => loaded,
         Err(why) => {
             channel.write_all(load::refusal(&why).as_bytes())?;
             return Ok(1);
@@ -118,6 +124,7 @@ fn live<S: Service>(mut nest: Nest) -> io::Result<i32> {
         return Ok(0);
     }
     nest.channel = Some(channel);
+    bounds.log(nest.generation);
     let children = Brood::new(nest.board.slots())?;
     let help = Help::new(service.wants_helper());
     load::settle_heap();
@@ -129,6 +136,7 @@ fn live<S: Service>(mut nest: Nest) -> io::Result<i32> {
     let mut pool = Box::new(Pool {
         nest,
         service,
+        bounds,
         signals: Rc::new(signals),
         poked: Some(poked),
         poke,
@@ -334,7 +342,9 @@ impl<S: Service> Pool<S> {
         let Some(seat) = self.sit(slot, Role::Worker)? else {
             return Ok(1);
         };
-        if let Err(why) = self.service.after_fork() {
+        let settled = self.service.after_fork();
+        let settled = settled.and_then(|()| self.bounds.settle().map_err(|why| why.to_string()));
+        if let Err(why) = settled {
             event!(WORKER_DIED, "-", worker = seat.pid(), why = why);
             return Ok(1);
         }

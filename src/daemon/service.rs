@@ -11,6 +11,7 @@ use crate::base::kv::Row;
 use crate::base::vars::Var;
 use crate::base::verbs::Args;
 use crate::net::stream::Stream;
+use crate::sys::sandbox::Grants;
 
 /// What a program is, as data.
 pub(crate) struct Tables {
@@ -148,6 +149,13 @@ pub(crate) trait Service: Sized {
         let _ = config;
         None
     }
+
+    /// In the pool, when it is loaded: all that it and its workers will ever
+    /// ask of the system, beyond what is open by then.
+    fn grants(&self) -> Grants {
+        Grants::default()
+    }
+
     /// In a worker: open anew what must not be shared.
     ///
     /// # Errors

@@ -83,6 +83,7 @@ fn options() -> opt::Options {
 }
 
 fn begin<S: Service>(matches: &Matches, verbs: Vec<Verb<Act>>) -> Result<(), Vec<String>> {
+    proc::close_inherited();
     let foreground = matches.opt_present("d");
     let rundir =
         absolute(&matches.opt_str("r").unwrap_or(paths::RUNDIR.into())).map_err(|why| vec![why])?;

@@ -5,7 +5,7 @@ use crate::base::events::Level;
 use crate::base::vars::vars;
 
 /// How many there are: a program's own begin behind them.
-pub(crate) const COUNT: usize = 23;
+pub(crate) const COUNT: usize = 24;
 
 #[rustfmt::skip]
 mod table {
@@ -34,6 +34,7 @@ mod table {
         TICKETLIFE       "ticketlife"        Live  Time(60, 86400 * 7), "8h", "how long a key of TLS session tickets is used; its tickets are taken as long again";
         LOGLEVEL         "loglevel"          Live  Word(Level::NAMES), "INF", "lowest level that is logged; ERR and above always are";
         LOGFACILITY      "logfacility"       Fixed Word(FACILITIES), "mail",  "facility of the lines sent to syslog";
+        SANDBOX          "sandbox"           Fixed Bool,             "yes",   "whether pool and workers give up what they will not need";
     }
 }
 pub(crate) use table::*;

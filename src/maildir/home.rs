@@ -5,6 +5,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use super::spool::Spool;
+use crate::sys::sandbox::Grants;
 
 /// The spool as a daemon has it: rights on it hold for the directory that was
 /// there when they were given, so it is noticed if there is another one.
@@ -39,6 +40,21 @@ impl Home {
         match Spool::open(&self.path) {
             Err(why) if chroot => Err(format!("chroot: {why}")),
             _ => Ok(()),
+        }
+    }
+
+    /// Nothing else is needed, and no more than `write` says.
+    pub(crate) fn grants(&self, write: bool) -> Grants {
+        let spool = vec![self.path.clone()];
+        match write {
+            true => Grants {
+                write: spool,
+                ..Grants::default()
+            },
+            false => Grants {
+                read: spool,
+                ..Grants::default()
+            },
         }
     }
 

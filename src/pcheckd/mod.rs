@@ -7,7 +7,6 @@ use std::io;
 use std::net::{SocketAddr, UdpSocket};
 use std::path::PathBuf;
 use std::process::ExitCode;
-use vars::{ALLOW, CHECKKEY, CHROOT, Count, SERVERS, SPOOL};
 
 use crate::base::nets::{self, Net};
 use crate::check::keyed::CheckKey;
@@ -17,6 +16,8 @@ use crate::daemon::seat::Seat;
 use crate::daemon::service::{Origin, Service, Tables, Work};
 use crate::maildir::home::Home;
 use crate::net::stream::Stream;
+use crate::sys::sandbox::Grants;
+use vars::{ALLOW, CHECKKEY, CHROOT, Count, SERVERS, SPOOL};
 
 static TABLES: Tables = Tables {
     name: "pcheckd",
@@ -105,6 +106,10 @@ impl Service for Pcheckd {
 
     fn after_drop(&mut self, config: &Config) -> Result<(), String> {
         self.home.enter(chroots(config))
+    }
+
+    fn grants(&self) -> Grants {
+        self.home.grants(false)
     }
 
     fn replaced(&mut self) -> u32 {

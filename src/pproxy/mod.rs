@@ -26,10 +26,13 @@ mod tls;
 mod vars;
 mod verify;
 
+use std::net::SocketAddr;
+
 use self::prober::Prober;
 use self::session::Session;
 use self::site::Site;
 use crate::auth::chain::Chain;
+use crate::auth::grants::grants;
 use crate::base::clock::Ms;
 use crate::base::kv::Row;
 use crate::base::verbs::Args;
@@ -39,6 +42,7 @@ use crate::daemon::seat::Seat;
 use crate::daemon::service::{Origin, Say, Service, Tables, Work, too_much};
 use crate::net::stream::Stream;
 use crate::pop3::reply::{SYS_TEMP, err};
+use crate::sys::sandbox::Grants;
 
 /// pproxy(8).
 pub fn main() -> std::process::ExitCode {
@@ -76,6 +80,15 @@ impl Service for Proxy {
         self.site.secure(config)?;
         self.chain = Chain::open(&self.site.modules, &self.site.moduledir)?;
         Ok(())
+    }
+
+    /// Mail checks are datagrams, which have no limits of ports.
+    fn grants(&self) -> Grants {
+        let addresses = self.site.backends.iter().flat_map(|b| &b.addresses);
+        Grants {
+            ports: addresses.map(SocketAddr::port).collect(),
+            ..grants(&self.site.modules, self.chain.needs())
+        }
     }
 
     fn after_fork(&mut self) -> Result<(), String> {

@@ -9,9 +9,6 @@ mod vars;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
-use tls::Tls;
-use vars::keys::{ALLOW, PROXYPROTOCOL};
-use vars::{CHROOT, SERVERS, SPOOL};
 
 use crate::base::nets::{self, Net};
 use crate::daemon::config::{Config, Object};
@@ -19,6 +16,10 @@ use crate::daemon::seat::Seat;
 use crate::daemon::service::{Origin, Service, Tables, Work, too_much};
 use crate::maildir::home::Home;
 use crate::net::stream::Stream;
+use crate::sys::sandbox::Grants;
+use tls::Tls;
+use vars::keys::{ALLOW, PROXYPROTOCOL};
+use vars::{CHROOT, SERVERS, SPOOL};
 
 static TABLES: Tables = Tables {
     name: "pserv",
@@ -89,6 +90,10 @@ impl Service for Pserv {
             server.tls = Tls::new(object, config, &mut self.notes)?;
         }
         self.home.enter(chroots(config))
+    }
+
+    fn grants(&self) -> Grants {
+        self.home.grants(true)
     }
 
     fn replaced(&mut self) -> u32 {

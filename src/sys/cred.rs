@@ -63,8 +63,6 @@ pub(crate) fn drop_to(who: &Identity) -> io::Result<()> {
     nix::unistd::setgroups(&who.groups)?;
     nix::unistd::setgid(gid)?;
     nix::unistd::setuid(uid)?;
-    #[cfg(target_os = "linux")]
-    nix::sys::prctl::set_no_new_privs()?;
     prove(uid, gid)
 }
 

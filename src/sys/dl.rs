@@ -67,7 +67,6 @@ impl Module {
     }
 
     /// What the module needs, `PDM_NEEDS_*`.
-    #[allow(dead_code)] // for the sandbox, which asks what modules need
     pub(crate) fn needs(&self) -> u32 {
         self.table.needs
     }

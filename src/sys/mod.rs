@@ -11,6 +11,7 @@ pub(crate) mod load;
 pub(crate) mod lock;
 pub(crate) mod own;
 pub(crate) mod proc;
+pub(crate) mod sandbox;
 #[cfg(test)]
 pub(crate) mod scratch;
 pub(crate) mod secret;
