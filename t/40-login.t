@@ -40,7 +40,7 @@ lines 7 'and every reply comes once'
 seen fakepop3 '^3/joe$' 'the backend is told the mailbox'
 seen fakepop3 '^ IP=127\.0\.0\.1 USER=joe$' 'and the client and the user'
 unseen fakepop3 'PASS|secret' 'but no password'
-seen pproxy 'ev=login_ok .* user=joe ns=default pdm=users backend=b1 mbox=3/joe$' 'it is logged'
+seen pproxy 'ev=login_ok .* user=joe ns=default pdm=users vouched=- cached=- backend=b1 mbox=3/joe$' 'it is logged'
 sid=$(sed -n 's/.*ev=login_ok .*sid=\([^ ]*\) .*/\1/p' "$T/pproxy.log")
 like "$(cat "$T/fakepop3.log")" "^$sid\$" 'under the id that the backend was told'
 seen pproxy "ev=proxy_session .*sid=$sid .*backend=b1 mode=relay tls=- in=[0-9]+ out=[0-9]+ .*end=closed" \

@@ -50,7 +50,7 @@ is "$(login joe secret-joe)$(login joe secret-joe)$(asked)" '+OK joe +OK joe 2' 
 ctl pproxy set cachetime 1h >/dev/null
 is "$(login joe secret-joe)$(login joe secret-joe)$(asked)" '+OK joe +OK joe 3' \
     'with one it is asked once'
-seen pproxy 'ev=login_ok .*user=joe .*pdm=prog cached=yes .*mbox=box/joe' 'and the log says so'
+seen pproxy 'ev=login_ok .*user=joe .*pdm=prog vouched=- cached=yes .*mbox=box/joe' 'and the log says so'
 is "$(counted cache_hits) $(counted cache_misses)" '1 1' 'hits and misses are counted'
 is "$(login joe secret-anna)$(asked)" '-ERR [AUTH] 4' 'another password is a question to the module'
 is "$(login joe secret-joe)$(asked)" '+OK joe 5' 'and a refusal makes it forget the user'
