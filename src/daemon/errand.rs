@@ -36,6 +36,8 @@ pub(super) struct Errand {
     channel: UnixStream,
     deadline: Ms,
     heard: Vec<u8>,
+    /// It has closed its end, and should be about to die.
+    over: bool,
     dead: Option<Death>,
 }
 
@@ -82,6 +84,7 @@ impl<S: Service> Master<S> {
             channel: ours,
             deadline: now() + seconds * 1000,
             heard: Vec::new(),
+            over: false,
             dead: None,
         });
         Ok(())
@@ -116,9 +119,11 @@ impl<S: Service> Master<S> {
         Ok(())
     }
 
-    /// What the master waits for on their behalf.
+    /// What the master waits for on their behalf. A channel that was closed is
+    /// left out, since it would end every wait until its errand is dead.
     pub(super) fn errand_fds(&self) -> impl Iterator<Item = BorrowedFd<'_>> {
-        self.errands.iter().map(|errand| errand.channel.as_fd())
+        let speaking = self.errands.iter().filter(|errand| !errand.over);
+        speaking.map(|errand| errand.channel.as_fd())
     }
 
     /// A child has died; false if it was on no errand.
@@ -146,33 +151,33 @@ impl<S: Service> Master<S> {
 impl Errand {
     /// The answer, if there is one already.
     fn hear(&mut self) -> Option<Answer> {
-        let dead = self.dead;
-        let over = self.read();
+        self.read();
         if let Some(answer) = report(&self.heard) {
             return Some(answer);
         }
         let doing = doing(&self.heard);
-        Some(Answer::Err(match dead {
+        Some(Answer::Err(match self.dead {
             _ if self.heard.len() > LONGEST => format!("it said too much ({doing})"),
             Some(death) => format!("it died ({doing}): {death}"),
             None if now() > self.deadline => format!("not done within trytimeout ({doing})"),
-            None if over => format!("it hung up ({doing})"),
             None => return None,
         }))
     }
 
-    /// Reads what is there; true at the end of it.
-    fn read(&mut self) -> bool {
+    /// Reads what is there.
+    fn read(&mut self) {
         let mut buf = [0; 4096];
         while self.heard.len() <= LONGEST {
             match self.channel.read(&mut buf) {
-                Ok(0) => return self.dead.is_some(),
+                Ok(0) => {
+                    self.over = true;
+                    break;
+                }
                 Ok(count) => self.heard.extend_from_slice(&buf[..count]),
                 Err(why) if why.kind() == io::ErrorKind::Interrupted => {}
                 Err(_) => break,
             }
         }
-        false
     }
 }
 
