@@ -21,7 +21,7 @@ pub(super) const ASKED: u8 = b'g';
 /// comes has a moment to say who he is.
 const YOUNG: Ms = 1000;
 /// How long a newcomer waits for the place.
-const PATIENCE: Ms = 250;
+const PATIENCE: Ms = 1000;
 /// How often a newcomer looks for somebody to ask: there are few of them.
 const TRIES: usize = 4;
 /// Between two looks at it.
