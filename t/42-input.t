@@ -9,6 +9,7 @@ file users <<EOC
 EOC
 file pproxy.rc <<EOC
 set moduledir $T/lib
+set checktimeout 20000
 backend add b1 127.0.0.1:$(port 2) check=127.0.0.1:$(port 3)
 pdm add users flat $T/users
 vserv add main 127.0.0.1:$(port 1)

@@ -6,6 +6,7 @@ plan 22
 modules
 file pproxy.rc <<EOC
 set moduledir $T/lib
+set checktimeout 20000
 set connecttimeout 1m
 set softfail tempfail
 backend add mute 127.0.0.1:$(port 2) proto=xpop maxpending=1

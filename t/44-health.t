@@ -6,7 +6,7 @@ plan 24
 modules
 file pproxy.rc <<EOC
 set moduledir $T/lib
-set connecttimeout 1s
+set connecttimeout 20s
 set softfail tempfail
 backend add b1 127.0.0.1:$(port 2) proto=xpop
 backend add hung 127.0.0.1:$(port 3) proto=xpop
@@ -61,6 +61,7 @@ seen pproxy 'ev=backend_up .*lvl=ADM .*backend=b1 seconds=[0-9]+' 'the log tells
 is "$(events backend_down b1).$(events backend_up b1)" 1.1 'each change once'
 seen b1 '^popular-probe$' 'it was asked for a mailbox that is not there'
 
+ctl pproxy set connecttimeout 1s >/dev/null
 for _ in 1 2 3; do login hal; done
 is "$(events backend_failed hung).$(events backend_down hung)" 3.1 'one that hangs is waited for three times'
 before=$(skipped)
@@ -69,6 +70,7 @@ is "$(skipped).$(events backend_failed hung)" $((before + 4)).3 'and no more'
 down hung '"answer: no answer in time"' >/dev/null
 ok $? 'the list says why'
 
+ctl pproxy set connecttimeout 20s >/dev/null
 for _ in 1 2 3 4 5; do talk 1 'USER stranger' 'PASS secret' QUIT; done
 line 3 '^-ERR \[SYS/TEMP\] cannot verify' 'a fallback that is gone'
 is "$(events backend_failed old).$(events fallback_failed old)" 3.5 'is left alone, too'

@@ -70,6 +70,7 @@ end lost
 daemon -n lost fakepop3 "$(port 3)" && ready 3
 until_ok is_up lost
 ok $? 'and so is the one that was cut off'
+ctl pproxy set connecttimeout 20s >/dev/null
 login lea
 line 3 '^\+OK' 'whose users are served'
 second=$(helper)

@@ -7,7 +7,7 @@ modules
 file pproxy.rc <<EOC
 set moduledir $T/lib
 set sidprefix px
-set connecttimeout 2s
+set connecttimeout 5s
 set softfail tempfail
 pdm add users flat $T/users
 vserv add main 127.0.0.1:$(port 1)

@@ -10,6 +10,7 @@ file users <<EOC
 EOC
 file pproxy.rc <<EOC
 set moduledir $T/lib
+set checktimeout 20000
 backend add b1 127.0.0.1:$(port 2) proto=xpop
 backend add b2 127.0.0.1:$(port 3) check=127.0.0.1:$(port 4)
 pdm add users flat $T/users

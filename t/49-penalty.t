@@ -1,7 +1,7 @@
 #!/bin/sh
 # pproxy: wrong passwords cost time, and so do many at once; a right one does not.
 . t/lib/tap.sh
-plan 24
+plan 25
 
 modules
 file users <<EOC
@@ -49,8 +49,9 @@ done
 # shellcheck disable=SC2086
 wait $jobs
 is "$(cat "$T"/guess?.log | grep -c '^-ERR \[AUTH\]')" 9 'who guesses many at once'
-like "$(grep -c 'login_refused.*rip=127.0.0.2 .*delay=4' "$T/pproxy.log")" '^[5-9]$' 'waits in one queue'
+seen pproxy 'login_refused.*rip=127.0.0.2 .*delay=[2-4]' 'waits in one queue, longer than penaltymax'
 like "$(ctl pproxy penalty list)" '^address=127.0.0.2 failures=11 ' 'of an address with many failures'
+unseen pproxy 'login_refused.*delay=([5-9]|[1-9][0-9])' 'the queue has an end'
 
 # Who comes then waits before anybody looks at the password. Five minutes, so that it is seen.
 limit set penaltymax 5m

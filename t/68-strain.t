@@ -28,7 +28,7 @@ silent 10
 seen pproxy 'ev=session_state .*state=MAX sessions=10' 'and so are all of them'
 
 # Whoever has just come need not give way yet.
-old() { ctl pproxy session list | grep -q 'seconds=[2-9]'; }
+old() { ctl pproxy session list | grep -Eq 'seconds=([2-9]|[1-9][0-9])'; }
 until_ok old
 talk 1 'USER empty' 'PASS secret' QUIT
 line 3 '^\+OK 0 messages' 'one who speaks gets in all the same'

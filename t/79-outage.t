@@ -11,7 +11,7 @@ if [ -z "${APART-}" ] && [ "$(id -u)" -eq 0 ] && unshare -n true 2>/dev/null; th
 fi
 . t/lib/tap.sh
 plan 20
-LIMIT=2 # seconds: connecttimeout
+LIMIT=5 # seconds: connecttimeout
 SETTLE=${LONG:+10}
 : "${SETTLE:=0.5}"
 

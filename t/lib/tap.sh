@@ -99,6 +99,7 @@ server add main 127.0.0.1:$(port 3) allow=127.0.0.0/8
 EOC
     file pproxy.rc <<EOC
 set moduledir $T/lib
+set checktimeout 5000
 backend add b1 127.0.0.1:$(port 2) proto=cxpop check=127.0.0.1:$(port 3)
 pdm add users flat $T/users
 vserv add main 127.0.0.1:$(port 1)
