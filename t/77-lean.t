@@ -6,6 +6,7 @@ plan 11
 suite
 account empty b1 e/empty
 account full b1 f/full
+echo 'set mailboxlock off' >>"$T/pserv.rc"
 printf 'Subject: hello\n\nThis is mail.\n' | deliver f/full || exit 1
 for name in pproxy pserv pcheckd; do
     echo 'set minspare 12' >>"$T/$name.rc"

@@ -10,6 +10,7 @@ cert mail ca localhost
 suite
 account empty b1 e/empty
 account full b1 f/full
+echo 'set mailboxlock off' >>"$T/pserv.rc"
 printf 'Subject: hello\n\nThis is mail.\n' | deliver f/full || exit 1
 cat >>"$T/pproxy.rc" <<EOC
 set minspare 12

@@ -109,6 +109,8 @@ events! {
     SIZE_MENDED       0x0208 Adm "size_mended";
     EXPUNGE_FAILED    0x0209 Adm "expunge_failed";
     SPOOL_MISSING     0x020a Sos "spool_missing";
+    MAILBOX_IN_USE    0x0210 Err "mailbox_in_use";
+    MAILBOX_TAKEN     0x0211 Inf "mailbox_taken_over";
     // 0x0300 to 0x03ff: pcheckd
     CHECK_BAD         0x0301 Err "check_bad";
     CHECK_DENIED      0x0302 Adm "check_denied";

@@ -98,6 +98,8 @@ pub(crate) enum Field {
     Fresh,
     /// The serial of the session that is asked to.
     GiveWay,
+    /// Since when nothing moves in the session; 0: something does.
+    Still,
     Count,
 }
 
@@ -317,6 +319,13 @@ impl Board {
         row.iter().filter(|mark| mark.load(Relaxed) == key).count()
     }
 
+    /// The slots that bear this key.
+    pub(super) fn bearers(&self, kind: usize, key: u64) -> impl Iterator<Item = usize> {
+        let board = *self;
+        let bears = move |&slot: &usize| board.mark(kind, slot).load(Relaxed) == key;
+        (0..self.used()).filter(bears)
+    }
+
     pub(crate) fn clear_marks(&self, slot: usize) {
         (0..MARKS).for_each(|kind| self.set_mark(kind, slot, 0));
     }
@@ -329,6 +338,7 @@ impl Board {
             Field::Deadline,
             Field::Kick,
             Field::Leave,
+            Field::Still,
         ] {
             self.field(slot, field).store(0, Relaxed);
         }

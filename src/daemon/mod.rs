@@ -3,6 +3,7 @@
 pub(crate) mod board;
 mod brood;
 mod burial;
+mod claim;
 pub(crate) mod config;
 mod control;
 mod doors;

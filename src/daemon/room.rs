@@ -29,9 +29,9 @@ const STEP: Ms = 5;
 
 /// A session in a slot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Place {
-    slot: usize,
-    serial: u64,
+pub(super) struct Place {
+    pub(super) slot: usize,
+    pub(super) serial: u64,
 }
 
 /// May the session of this slot be asked, and since when is it here?

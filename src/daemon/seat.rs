@@ -9,6 +9,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use nix::sys::signal::Signal;
 
 use super::board::{Board, Field, Head, State, Text};
+pub(crate) use super::claim::Holder;
 use super::service::Role;
 use super::signals::{LOOK, Signals};
 use super::strain::Strain;
@@ -21,6 +22,10 @@ use crate::net::wait::{Stop, Watch};
 /// What pools and workers listen to.
 pub(super) const SIGNALS: [Signal; 4] = [LOOK, Signal::SIGTERM, Signal::SIGINT, Signal::SIGCHLD];
 
+/// How often a session that would give way looks whether it is asked to, in
+/// milliseconds: who asks may be the child of another pool, which wakes nobody here.
+const LOOKS: Ms = 1000;
+
 /// What a worker holds while it lives.
 pub(crate) struct Seat {
     board: Board,
@@ -31,6 +36,8 @@ pub(crate) struct Seat {
     signals: Rc<Signals>,
     ended: Cell<bool>,
     doors: Cell<Option<Waiting>>,
+    /// After how long without a move the session gives way to who asks.
+    pub(super) yields: Cell<Option<Key>>,
 }
 
 impl Seat {
@@ -66,6 +73,7 @@ impl Seat {
             signals,
             ended: false.into(),
             doors: Cell::new(None),
+            yields: Cell::new(None),
         };
         // The pool writes it, too, but may die before it does.
         seat.field(Field::Pid).store(pid as u64, Relaxed);
@@ -204,6 +212,7 @@ impl Seat {
     /// The session is over.
     pub(crate) fn end(&self) {
         self.field(Field::Deadline).store(NEVER, Relaxed);
+        self.yields.set(None);
         self.board.clear_texts(self.slot);
         self.board.clear_marks(self.slot);
         self.board.set_state(self.slot, State::Idle);
@@ -231,8 +240,18 @@ impl Seat {
 }
 
 impl Watch for Seat {
-    fn lull(&self) {
+    fn lull(&self, since: Ms) {
         drop(self.doors.take());
+        self.field(Field::Still).store(since, Relaxed);
+    }
+
+    fn look_at(&self) -> Ms {
+        let at = self.gives_way_at();
+        at.map_or(Ms::MAX, |at| at.max(now() + LOOKS))
+    }
+
+    fn moved(&self) {
+        self.field(Field::Still).store(0, Relaxed);
     }
 
     fn wake_fd(&self) -> BorrowedFd<'_> {
@@ -251,10 +270,12 @@ impl Watch for Seat {
         match serial {
             0 => None,
             _ if field(Field::Kick) == serial => Some(Stop::Kicked),
-            _ if field(Field::GiveWay) == serial && field(Field::Fresh) == serial => {
-                Some(Stop::GaveWay)
+            _ if field(Field::GiveWay) != serial => None,
+            _ if field(Field::Fresh) == serial => Some(Stop::GaveWay),
+            _ => {
+                let due = self.gives_way_at().is_some_and(|at| at <= now());
+                due.then_some(Stop::GaveWay)
             }
-            _ => None,
         }
     }
 

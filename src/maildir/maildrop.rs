@@ -4,9 +4,10 @@
 use super::body::Body;
 use super::list::{CUR, DELETED, Entry, GONE, LeftOut, List, SEEN, TWIN, UNKNOWN};
 use super::name;
-use super::spool::{Mailbox, Spool};
+use super::spool::Mailbox;
 use super::uidl::Uidl;
 use super::{Error, on};
+use crate::sys::dir::Lock;
 
 use std::fs::File;
 use std::io;
@@ -17,6 +18,7 @@ pub(crate) struct Maildrop {
     /// `None` if there is no such mailbox: it has no mail.
     pub(super) mailbox: Option<Mailbox>,
     pub(super) list: List,
+    lock: Option<Lock>,
 }
 
 /// A message that is about to be sent.
@@ -29,17 +31,30 @@ pub(crate) struct Retrieved {
 }
 
 impl Maildrop {
-    /// Opens the maildrop with at most so many messages, the oldest.
+    /// Opens the maildrop with at most so many messages, the oldest. `lock`
+    /// is that of the mailbox, unless sessions share it.
     ///
     /// # Errors
-    /// Those of [`Spool::mailbox`], and folders that cannot be read.
-    pub(crate) fn open(spool: &Spool, mailbox: &[u8], most: usize) -> Result<Maildrop, Error> {
-        let mailbox = spool.mailbox(mailbox)?;
+    /// Folders that cannot be read.
+    pub(crate) fn open(
+        mailbox: Option<Mailbox>,
+        lock: Option<Lock>,
+        most: usize,
+    ) -> Result<Maildrop, Error> {
         let list = match &mailbox {
             Some(mailbox) => List::read(mailbox, most)?,
             None => List::default(),
         };
-        Ok(Maildrop { mailbox, list })
+        Ok(Maildrop {
+            mailbox,
+            list,
+            lock,
+        })
+    }
+
+    /// Lets others have the mailbox.
+    pub(crate) fn unlock(&mut self) {
+        self.lock = None;
     }
 
     /// Files in the mailbox that are not served.

@@ -4,7 +4,7 @@ use std::io;
 use std::path::Path;
 
 use super::{Error, if_there, on};
-use crate::sys::dir::Dir;
+use crate::sys::dir::{Dir, Lock};
 
 /// The file that marks the root of a spool.
 pub(crate) const MARK: &str = ".popular-spool";
@@ -113,6 +113,14 @@ impl Mailbox {
         } else {
             self.new.as_ref()
         }
+    }
+
+    /// Locks the mailbox for one session; `None` if another has it.
+    ///
+    /// # Errors
+    /// Its file system has no locks.
+    pub(crate) fn lock(&self) -> Result<Option<Lock>, Error> {
+        self.folder.lock().map_err(on("lock of the mailbox"))
     }
 
     /// The folder for mail that is being written.

@@ -43,7 +43,7 @@ impl Box {
     }
 
     fn open(&self) -> Maildrop {
-        Maildrop::open(&self.spool, b"joe", 1000).unwrap()
+        open(&self.spool, b"joe", 1000)
     }
 
     fn names(&self) -> Vec<String> {
@@ -57,6 +57,10 @@ impl Box {
         names.sort();
         names
     }
+}
+
+fn open(spool: &Spool, name: &[u8], most: usize) -> Maildrop {
+    Maildrop::open(spool.mailbox(name).unwrap(), None, most).unwrap()
 }
 
 fn text(drop: &mut Maildrop, number: usize) -> Result<Vec<u8>, Error> {
@@ -90,7 +94,7 @@ fn messages_stand_in_the_order_of_their_delivery() {
 #[test]
 fn a_mailbox_that_does_not_exist_is_empty() {
     let (_scratch, spool) = marked("nobody");
-    let mut drop = Maildrop::open(&spool, b"nobody", 10).unwrap();
+    let mut drop = open(&spool, b"nobody", 10);
     assert_eq!((drop.stat(), drop.last()), ((0, 0), 0));
     assert!(matches!(drop.size(1), Err(Error::NoSuchMessage)));
     assert_eq!(drop.expunge(false).removed, 0);
@@ -269,7 +273,7 @@ fn of_too_many_messages_the_oldest_are_served() {
     for number in (1..=50).rev() {
         mail.put(&format!("new/{number}.a.h"), "x");
     }
-    let drop = Maildrop::open(&mail.spool, b"joe", 7).unwrap();
+    let drop = open(&mail.spool, b"joe", 7);
     let want: Vec<String> = (1..=7).map(|n| format!("{n}.a.h")).collect();
     assert_eq!(ids(&drop), want);
     assert_eq!(drop.left_out().count, 43);
@@ -312,7 +316,7 @@ fn a_message_that_is_renamed_all_the_time_is_never_missed_or_doubled() {
         }
     });
     for _ in 0..12 {
-        let drop = Maildrop::open(&mail.spool, b"joe", 100_000).unwrap();
+        let drop = open(&mail.spool, b"joe", 100_000);
         let distinct: BTreeSet<_> = ids(&drop).into_iter().collect();
         assert_eq!((drop.last(), distinct.len()), (MAILS, MAILS));
     }

@@ -84,8 +84,16 @@ pub(crate) trait Watch {
     fn woken(&self) -> Option<Stop>;
     /// A wait begins that will end by then.
     fn waiting(&self, until: Ms);
-    /// It has lasted for [`LULL`]: what is not needed while a session goes on can go.
-    fn lull(&self) {}
+    /// It has lasted for [`LULL`], and nothing has moved `since`: what is not
+    /// needed while a session goes on can go.
+    fn lull(&self, _since: Ms) {}
+    /// When it wants to look whether to stop, during such a wait, though
+    /// nobody wakes it.
+    fn look_at(&self) -> Ms {
+        Ms::MAX
+    }
+    /// Such a wait is over.
+    fn moved(&self) {}
 }
 
 /// Gives the deadline of a wait; asked again after every wake-up, so that a
@@ -110,8 +118,22 @@ pub(crate) fn wait_for<const N: usize>(
     watch: &dyn Watch,
     deadline: Deadline<'_>,
 ) -> Result<[PollFlags; N], Broken> {
-    const { assert!(N <= MOST) };
     let mut sits = false;
+    let ended = wait(want, watch, deadline, &mut sits);
+    if sits {
+        watch.moved();
+    }
+    ended
+}
+
+/// The wait itself; notes in `sits` whether it lasts.
+fn wait<const N: usize>(
+    want: [(BorrowedFd<'_>, PollFlags); N],
+    watch: &dyn Watch,
+    deadline: Deadline<'_>,
+    sits: &mut bool,
+) -> Result<[PollFlags; N], Broken> {
+    const { assert!(N <= MOST) };
     loop {
         let until = deadline();
         watch.waiting(until);
@@ -124,17 +146,18 @@ pub(crate) fn wait_for<const N: usize>(
             count += 1;
         }
         let fds = &mut fds[..count];
-        let pause = match sits {
-            true => until,
-            false => until.min(now() + LULL),
-        };
+        let pause = until.min(match *sits {
+            true => watch.look_at(),
+            false => now() + LULL,
+        });
         let timeout = PollTimeout::try_from(poll_timeout(pause)).unwrap_or(PollTimeout::MAX);
         match poll(fds, timeout) {
             Ok(0) if until <= now() => return Err(Broken::Timeout),
-            Ok(0) if !sits => {
-                sits = true;
-                watch.lull();
+            Ok(0) if !*sits => {
+                *sits = true;
+                watch.lull(now().saturating_sub(LULL));
             }
+            Ok(0) => stop_if(watch)?,
             Ok(_) => {}
             Err(Errno::EINTR) => continue,
             Err(errno) => return Err(errno.into()),
@@ -143,9 +166,7 @@ pub(crate) fn wait_for<const N: usize>(
             .iter()
             .map(|fd| fd.revents().unwrap_or(PollFlags::empty()));
         if ready.next().is_some_and(|flags| !flags.is_empty()) {
-            if let Some(stop) = watch.woken() {
-                return Err(Broken::Stop(stop));
-            }
+            stop_if(watch)?;
         }
         let result = want.map(|(_, flags)| match flags.is_empty() {
             true => flags,
@@ -155,6 +176,10 @@ pub(crate) fn wait_for<const N: usize>(
             return Ok(result);
         }
     }
+}
+
+fn stop_if(watch: &dyn Watch) -> Result<(), Broken> {
+    watch.woken().map_or(Ok(()), |stop| Err(Broken::Stop(stop)))
 }
 
 /// Waits for one socket.
@@ -202,8 +227,8 @@ mod tests {
     use super::*;
     use std::cell::Cell;
 
-    /// Counts how often a wait has lasted.
-    struct Patient(Alone, Cell<u32>);
+    /// Counts how often a wait has lasted, and was over.
+    struct Patient(Alone, Cell<u32>, Cell<u32>);
 
     impl Watch for Patient {
         fn wake_fd(&self) -> BorrowedFd<'_> {
@@ -216,20 +241,53 @@ mod tests {
 
         fn waiting(&self, _: Ms) {}
 
-        fn lull(&self) {
+        fn lull(&self, since: Ms) {
+            assert!(since <= now() - LULL);
             self.1.set(self.1.get() + 1);
+        }
+
+        fn moved(&self) {
+            self.2.set(self.2.get() + 1);
         }
     }
 
     #[test]
     fn a_wait_tells_once_that_it_lasts_and_keeps_its_deadline() {
-        let patient = Patient(Alone::new().unwrap(), Cell::new(0));
+        let patient = Patient(Alone::new().unwrap(), Cell::new(0), Cell::new(0));
         for (length, lulls) in [(1, 0), (LULL * 5 / 2, 1)] {
             let start = now();
             let ended = wait_for([], &patient, &|| start + length);
             assert!(matches!(ended, Err(Broken::Timeout)));
             assert!(now() >= start + length);
-            assert_eq!(patient.1.get(), lulls);
+            assert_eq!((patient.1.get(), patient.2.get()), (lulls, lulls));
         }
+    }
+
+    /// Wants to stop, but nobody wakes it.
+    struct Restless(Alone, Ms);
+
+    impl Watch for Restless {
+        fn wake_fd(&self) -> BorrowedFd<'_> {
+            self.0.wake_fd()
+        }
+
+        fn woken(&self) -> Option<Stop> {
+            (now() >= self.1).then_some(Stop::GaveWay)
+        }
+
+        fn waiting(&self, _: Ms) {}
+
+        fn look_at(&self) -> Ms {
+            self.1
+        }
+    }
+
+    #[test]
+    fn a_watch_is_asked_when_it_wants_to_look_though_nobody_wakes_it() {
+        let start = now();
+        let restless = Restless(Alone::new().unwrap(), start + 2 * LULL);
+        let ended = wait_for([], &restless, &|| start + 60_000);
+        assert!(matches!(ended, Err(Broken::Stop(Stop::GaveWay))));
+        assert!(now() >= start + 2 * LULL);
     }
 }

@@ -11,6 +11,7 @@ pub(crate) const LONGEST: usize = 512;
 pub(crate) const SYS_TEMP: &str = "[SYS/TEMP]";
 pub(crate) const SYS_PERM: &str = "[SYS/PERM]";
 pub(crate) const AUTH: &str = "[AUTH]";
+pub(crate) const IN_USE: &str = "[IN-USE]";
 pub(crate) const LOGIN_DELAY: &str = "[LOGIN-DELAY]";
 
 /// Appends `+OK text`; without text just `+OK`.

@@ -1,6 +1,7 @@
 //! The POP3 server: starts in the TRANSACTION state, told by a proxy which
 //! mailbox.
 
+mod lock;
 mod preamble;
 mod session;
 mod tls;

@@ -5,6 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
 
 use super::Server;
+use super::lock::{self, Refused};
 use super::session::Session;
 use super::vars::{Count, MAXMESSAGE, PREAMBLETIMEOUT};
 use crate::base::clock::now;
@@ -17,7 +18,7 @@ use crate::maildir::{self, Error};
 use crate::net::proxy::{self, Header};
 use crate::net::stream::Stream;
 use crate::net::wait::{Broken, Deadline};
-use crate::pop3::reply::{SYS_PERM, SYS_TEMP, err};
+use crate::pop3::reply::{IN_USE, SYS_PERM, SYS_TEMP, err};
 use crate::pop3::wire::{Input, Wire};
 use crate::pop3::xpop::{self, Preamble};
 
@@ -155,11 +156,13 @@ fn begin(
     seat.show(Text::Doing, preamble.mailbox.as_bytes());
     seat.guard(now() + super::session::DISK);
     let most = usize::try_from(seat.var(MAXMESSAGE)).unwrap_or(usize::MAX);
-    let opened = Spool::open(spool)
-        .and_then(|spool| Maildrop::open(&spool, preamble.mailbox.as_bytes(), most));
-    match opened {
+    match open(spool, preamble, most, seat) {
         Ok(drop) => Session::new(seat, wire, drop, preamble, peer).serve(),
-        Err(why) => {
+        Err(Refused::InUse) => {
+            let why = format!("{IN_USE} another session has this mailbox open");
+            refuse(server, wire, why);
+        }
+        Err(Refused::Failed(why)) => {
             seat.count(Count::Failed as usize, 1);
             log_failure(&why, preamble);
             refuse(
@@ -169,6 +172,24 @@ fn begin(
             );
         }
     }
+}
+
+fn open(
+    spool: &Path,
+    preamble: &Preamble<'_>,
+    most: usize,
+    seat: &Seat,
+) -> Result<Maildrop, Refused> {
+    let mailbox = Spool::open(spool)
+        .and_then(|spool| spool.mailbox(preamble.mailbox.as_bytes()))
+        .map_err(Refused::Failed)?;
+    let lock = match &mailbox {
+        Some(mailbox) => lock::take(mailbox, preamble, seat)?,
+        None => None,
+    };
+    // To wait for the lock had another deadline.
+    seat.guard(now() + super::session::DISK);
+    Maildrop::open(mailbox, lock, most).map_err(Refused::Failed)
 }
 
 fn log_failure(why: &maildir::Error, preamble: &Preamble<'_>) {

@@ -1,6 +1,7 @@
 //! What the commands of the TRANSACTION state do (RFC 1939 section 5 to 7).
 
 use super::session::{DISK, Session};
+use super::vars::MAILBOX_MARK;
 use crate::base::clock::now;
 use crate::maildir::body::Body;
 use crate::maildir::{self, Error};
@@ -177,6 +178,9 @@ impl Session<'_> {
     pub(super) fn quit(&mut self, _: &[&[u8]]) -> Outcome {
         let done = self.drop.expunge(self.master);
         self.removed = done.removed;
+        // Whoever has read our answer may come again at once.
+        self.drop.unlock();
+        self.seat.let_go(MAILBOX_MARK);
         match &done.why {
             None => ok(&mut self.wire.out, "good bye"),
             Some(why) => {

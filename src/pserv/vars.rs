@@ -15,6 +15,8 @@ mod table {
     vars! { VARS from COUNT;
         SPOOL           "spool"           Fixed Dir,               paths::SPOOL, "root of all mailboxes; holds the file .popular-spool";
         CHROOT          "chroot"          Fixed Bool,              "no",         "whether the spool becomes the root directory of pool and workers";
+        MAILBOXLOCK     "mailboxlock"     Live  Word(LOCKS),       "takeover",   "whether a mailbox has one session at a time: off, reject the second, or let it take over from one that is still";
+        TAKEOVERAFTER   "takeoverafter"   Live  Time(1, 3600),     "60s",        "how long nothing must have moved in a session that is taken over from";
         MAXMESSAGE      "maxmessage"      Live  Int(1, 10_000_000), "1000000",   "messages of a mailbox that a session sees, the oldest";
         TLSMIN          "tlsmin"          Fixed Word(VERSIONS),    "1.2",        "the lowest version of TLS";
         TLSCIPHERS      "tlsciphers"      Fixed Str,               "",           "ciphers of TLS 1.2, as OpenSSL names them; empty: those of RFC 9325";
@@ -36,6 +38,14 @@ pub(super) mod keys {
         PROXYPROTOCOL "proxyprotocol" Fixed Nets, "", "those of them who begin with a header of the PROXY protocol";
     }
 }
+
+/// What `mailboxlock` may be; [`OFF`] and [`TAKEOVER`] are places in it.
+const LOCKS: &[&str] = &["off", "reject", "takeover"];
+pub(super) const OFF: u64 = 0;
+pub(super) const TAKEOVER: u64 = 2;
+
+/// The mark of a session that has a mailbox for itself.
+pub(super) const MAILBOX_MARK: usize = 0;
 
 /// Place of the one kind there is.
 pub(super) const SERVERS: usize = 0;
@@ -66,6 +76,8 @@ pub(super) enum Count {
     Sessions,
     Denied,
     Failed,
+    InUse,
+    TakenOver,
     Retrieved,
     Deleted,
     OctetsIn,
@@ -78,7 +90,7 @@ pub(super) enum Count {
 
 #[rustfmt::skip]
 pub(super) static COUNTERS: &[&str] = &[
-    "sessions", "denied", "failed", "messages_retrieved", "messages_deleted", "octets_in", "octets_out", "bad_commands",
+    "sessions", "denied", "failed", "in_use", "taken_over", "messages_retrieved", "messages_deleted", "octets_in", "octets_out", "bad_commands",
     "tls", "tls_failed",
     "cmd_capa", "cmd_stat", "cmd_list", "cmd_uidl", "cmd_retr", "cmd_top", "cmd_dele", "cmd_noop", "cmd_rset", "cmd_quit",
 ];

@@ -9,7 +9,7 @@ use std::path::Path;
 
 use nix::dir::Type;
 use nix::errno::Errno;
-use nix::fcntl::{self, AtFlags, OFlag};
+use nix::fcntl::{self, AtFlags, Flock, FlockArg, OFlag};
 use nix::sys::stat::{self, FileStat, Mode, SFlag};
 use nix::unistd::{self, AccessFlags, UnlinkatFlags};
 
@@ -41,6 +41,10 @@ pub(crate) struct Stat {
 /// An open directory.
 #[derive(Debug)]
 pub(crate) struct Dir(OwnedFd);
+
+/// A lock on a directory: it ends when this is dropped or the process dies.
+#[derive(Debug)]
+pub(crate) struct Lock(#[expect(dead_code, reason = "held, never looked at")] Flock<OwnedFd>);
 
 impl Dir {
     /// Opens the directory that `path` leads to. Symbolic links on the way
@@ -102,6 +106,21 @@ impl Dir {
     /// Waits until the names in this directory are on disk.
     pub(crate) fn sync(&self) -> io::Result<()> {
         retry(|| unistd::fsync(&self.0))
+    }
+
+    /// Locks this directory by flock(2), without waiting; `None` if somebody
+    /// has it locked, be it this very process.
+    pub(crate) fn lock(&self) -> io::Result<Option<Lock>> {
+        // A lock belongs to one opening of a file.
+        let mut own = self.sub(b".")?.0;
+        loop {
+            match Flock::lock(own, FlockArg::LockExclusiveNonblock) {
+                Ok(lock) => return Ok(Some(Lock(lock))),
+                Err((_, Errno::EWOULDBLOCK)) => return Ok(None),
+                Err((again, Errno::EINTR)) => own = again,
+                Err((_, errno)) => return Err(errno.into()),
+            }
+        }
     }
 
     /// What stands behind `name`; a link is not followed.
@@ -239,6 +258,17 @@ mod tests {
         assert_eq!(refused.kind(), io::ErrorKind::AlreadyExists);
         dir.link(b"one", &dir, b"three").unwrap();
         assert_eq!(dir.stat(b"one").unwrap().id, dir.stat(b"three").unwrap().id);
+    }
+
+    #[test]
+    fn a_directory_is_locked_once_and_free_when_the_lock_is_dropped() {
+        let scratch = Scratch::new("dir-lock");
+        let dir = Dir::open(scratch.path()).unwrap();
+        let lock = dir.lock().unwrap();
+        assert!(lock.is_some());
+        assert!(dir.lock().unwrap().is_none());
+        drop(lock);
+        assert!(dir.lock().unwrap().is_some());
     }
 
     #[test]
