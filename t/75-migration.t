@@ -2,17 +2,21 @@
 # The suite: mailboxes move from Dovecot to pserv, one by one, and nobody is kept out.
 . t/lib/tap.sh
 . t/lib/dovecot.sh
-plan 20
+plan 23
 
 suite
 for user in anna berta carla; do
     echo "$user:secret" >>"$T/dovecot.users"
     printf 'Subject: mail of %s\n\nhello\n' $user | old $user
 done
+echo 'dora:older' >>"$T/dovecot.users"
+account dora b1 dora
+printf 'Subject: mail of dora\n\n' | old dora
 start_dovecot 4
 cat >>"$T/pproxy.rc" <<EOC
 backend add old 127.0.0.1:$(port 4) proto=pop3
 vserv change main fallback=old
+set connecttimeout 15s
 EOC
 start_suite
 
@@ -59,6 +63,14 @@ logins=$(grep -c . "$T/load.log")
 ok $? 'clients came all the while' "logins: $logins"
 is "$(grep -v '^+OK .* Subject: mail of [a-z]* .* \[closed\]' "$T/load.log")" '' \
     'and not one of them was kept out'
+
+talk 1 'USER dora' 'PASS older' QUIT
+line 3 '^-ERR \[AUTH\] wrong user' 'a user whom a module knows is not asked about there'
+ctl pproxy vserv change main fallbackfor=all >/dev/null
+talk 1 'USER dora' 'PASS older' STAT QUIT
+line 4 '^\+OK 1 ' 'unless the fallback is for all: then the old password lets in, too'
+seen pproxy 'ev=fallback_ok .*user=dora' 'at the old server'
+ctl pproxy vserv change main fallbackfor=unknown >/dev/null
 
 talk 1 'USER nobody' 'PASS secret' QUIT
 line 3 '^-ERR \[AUTH\]' 'whom the old server does not know either is refused'

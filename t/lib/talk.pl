@@ -1,5 +1,5 @@
 #!/usr/bin/perl
-# talk.pl [-s] [-u] [-b ADDRESS] [-w SECONDS] PORT|HOST:PORT|/SOCKET ITEM ...
+# talk.pl [-s] [-u] [-b ADDRESS] [-w SECONDS] PORT|HOST:PORT|[HOST]:PORT|/SOCKET ITEM ...
 # Holds one dialogue and prints what the server said, one line a line, bytes outside ASCII as
 # \xHH. -s: we speak first, there is no greeting. -u: datagrams. -b: from this address of ours.
 # Every wait has a deadline.
@@ -28,7 +28,7 @@ use strict;
 use warnings;
 use Errno qw(EAGAIN EINTR);
 use IO::Select;
-use IO::Socket::INET;
+use IO::Socket::IP;
 use IO::Socket::UNIX;
 use POSIX ();
 use Socket qw(IPPROTO_TCP TCP_NODELAY SOL_SOCKET SO_LINGER MSG_NOSIGNAL);
@@ -49,10 +49,10 @@ my $sock = dial();
 
 sub dial {
     return IO::Socket::UNIX->new(Peer => $to) || leave("[no connection: $!]") if $to =~ m{^/};
-    my ($host, $port) = $to =~ /^(.*):(\d+)$/ ? ($1, $2) : ('127.0.0.1', $to);
-    my $s = IO::Socket::INET->new(
+    my ($host, $port) = $to =~ /^\[?(.*?)\]?:(\d+)$/ ? ($1, $2) : ('127.0.0.1', $to);
+    my $s = IO::Socket::IP->new(
         PeerHost => $host, PeerPort => $port, Proto => $udp ? 'udp' : 'tcp', Timeout => $wait,
-        $from ? (LocalAddr => $from) : ()
+        $from ? (LocalHost => $from) : ()
     ) or leave("[no connection: $!]");
     setsockopt $s, IPPROTO_TCP, TCP_NODELAY, 1 unless $udp;
     return $s;

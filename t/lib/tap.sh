@@ -17,7 +17,8 @@
 #   deliver MAILBOX                pdeliver, standard input being the message
 #   daemon [-n NAME] PROGRAM ...   runs PROGRAM, its output in $T/NAME.log (NAME: PROGRAM's)
 #   ready N[/udp]                  waits until somebody listens on port N
-#   talk [-n NAME] [-b ADDRESS] N ITEM ...   a dialogue with port N (see talk.pl), kept as $T/talk.log
+#   talk [-n NAME] [-b ADDRESS] [HOST:]N ITEM ...   a dialogue with port N (see talk.pl), kept as
+#                                  $T/talk.log
 #   xpop MAILBOX ITEM ...          the same with port 2, behind an XPOP preamble
 #   ctl PROGRAM WORD ...           pctl to our PROGRAM; the answer also stands in $T/ctl.log
 #   asuser COMMAND ...             runs COMMAND as the user the daemons run as
@@ -202,7 +203,7 @@ talk() {
         *) break ;;
         esac
     done
-    case $1 in /*) _to=$1 ;; *) _to=$(port "$1") ;; esac
+    case $1 in /*) _to=$1 ;; *:*) _to=${1%:*}:$(port "${1##*:}") ;; *) _to=$(port "$1") ;; esac
     shift
     # shellcheck disable=SC2086
     perl "$LIB/talk.pl" $_opts "$_to" "$@" >"$T/$_log.log" 2>&1
