@@ -50,7 +50,7 @@ line 12 '^\+OK 0 0$' 'without harm to the session'
 talk 1 ':times 40 X\r\n' :eof
 is "$(grep -c '^-ERR unknown' "$T/talk.log")" 19 'bad commands are borne for a while'
 like "$(tail -n 2 "$T/talk.log")" '^-ERR too many bad commands' 'and then no longer'
-ctl pproxy set authtimeout 1s >/dev/null
+ctl pproxy set authtimeout 2s >/dev/null
 talk 1 :eof
 line 2 '^\[closed\]' 'who says nothing is hung up on after authtimeout'
 ctl pproxy set authtimeout 1m >/dev/null

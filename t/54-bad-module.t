@@ -47,7 +47,7 @@ $CC -Isrc/pdm -shared -fPIC -o "$T/lib/libpdm_bad.so" "$T/bad.c"
 ok $? 'a module that misbehaves is made'
 account joe b1 joe
 printf 'Subject: joe\n\n' | deliver joe
-sed -i "s,^pdm add.*,set authtimeout 1s\npdm add bad bad\n&," "$T/pproxy.rc"
+sed -i "s,^pdm add.*,set authtimeout 1m\npdm add bad bad\n&," "$T/pproxy.rc"
 start_suite
 
 for user in number long path; do
@@ -61,8 +61,12 @@ is "$(grep -c 'ev=module_failed .*pdm=bad' "$T/pproxy.log")" 3 'and is logged wi
 talk 1 'USER crash' 'PASS secret' 'QUIT'
 line 3 '^\[(closed|reset)\]' 'a module that crashes ends its session'
 seen pproxy 'ev=worker_died .*doing="pdm bad"' 'and the log names it'
+ctl pproxy set authtimeout 4s >/dev/null
 talk -n hang 1 'USER hang' 'PASS secret' 'QUIT' &
 hang=$!
+hangs() { ctl pproxy session list | grep -q 'doing="pdm bad"'; }
+until_ok hangs
+ctl pproxy set authtimeout 1m >/dev/null
 talk 1 'USER joe' 'PASS secret' 'STAT' 'QUIT'
 line 4 '^\+OK 1 ' 'other users notice nothing of one that hangs'
 seen pproxy 'ev=worker_stuck .*doing="pdm bad"' 'which is ended and named'

@@ -67,19 +67,22 @@ like "$(answer default joe x nowhere)" 'ADDRESS is no' 'a wrong address is named
 like "$(answer default joe '')" 'outcome=refuse pdm=- why="password is empty"' \
     'what no module may see is seen by none'
 like "$(answer default crash x)" 'it died \(pdm bad\): signal 6' 'a module that crashes is named'
-ctl pproxy set trytimeout 1s >/dev/null
+# shellcheck disable=SC2009
+left() { ! ps -eo ppid=,args= | grep -q "^ *$(pid pproxy) pproxy: errand"; }
+under_way() { ! left; }
+until_ok left
+ctl pproxy set trytimeout 4s >/dev/null
 "$BIN/pctl" -s "$T/run/pproxy.ctrl" pdm test default hang x >"$T/hang.log" 2>&1 &
 hang=$!
+until_ok under_way
+ctl pproxy set trytimeout 1m >/dev/null
 like "$(answer default joe secret | tail -n 1)" 'outcome=accept' 'others are served beside one that hangs'
 talk 1 'USER joe' 'PASS secret' 'QUIT'
 line 3 '^\+OK' 'and so are clients'
 wait $hang
 like "$(cat "$T/hang.log")" 'not done within trytimeout \(pdm bad\)' 'which is ended and named'
-ctl pproxy set trytimeout 10s >/dev/null
 seen pproxy 'ev=control .*words="pdm test default joe \*\*\*"' 'a test is logged'
 unseen pproxy 'master-word|joe secret|joe wrong' 'but no password'
-# shellcheck disable=SC2009
-left() { ! ps ax -o args | grep -v grep | grep -q "^pproxy: errand"; }
 until_ok left
 ok $? 'nobody is left behind'
 like "$(ctl pproxy pdm list)" 'id=bad .*health=ok fails=0' 'and no module is blamed for a test'

@@ -4,7 +4,7 @@
 # Measured is CPU time, of this proxy and of one beside it that has one of each and nobody to serve,
 # both under load in the same seconds, so that it does not matter what else this machine does.
 . t/lib/tap.sh
-plan 8
+plan 7
 MANY=${MANY:-1000} HELD=${HELD:-10000} SECONDS_EACH=${SECONDS_EACH:-5}
 
 # shellcheck disable=SC3045
@@ -61,8 +61,6 @@ ctl pproxy -f "$T/many" >"$T/answer"
 ok $? "$MANY virtual servers and $MANY backends are added at once" "$(cat "$T/answer")"
 took=$(($(date +%s) - began))
 note "in $took seconds"
-[ $took -lt 10 ]
-ok $? 'in less than ten seconds'
 flat "$MANY of each" "$(port 1)" empty
 at=$(ctl pproxy vserv list | sed -n "s/^id=v$MANY .*listening=[^ ]*:\\([0-9]*\\).*/\\1/p")
 flat "$MANY of each, to the last of them" "$at" last
