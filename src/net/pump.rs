@@ -6,7 +6,7 @@ use std::os::fd::AsFd;
 use nix::poll::PollFlags;
 
 use super::stream::Stream;
-use super::wait::{Broken, Watch, wait_for};
+use super::wait::{Broken, Watch, is_over, wait_for};
 use crate::base::clock::{Ms, now};
 
 /// Octets carried at a time.
@@ -157,6 +157,8 @@ pub(crate) fn pump(
             | down.carry(at_backend || held.1, &mut room, backend, client)?;
         if moved {
             last = now();
+        } else if is_over(&|| last + patience(pending)) {
+            return Err(Broken::Timeout);
         }
     }
     Ok(())

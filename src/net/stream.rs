@@ -11,7 +11,7 @@ use nix::poll::PollFlags;
 use nix::sys::socket::{MsgFlags, recv, send, sendmsg};
 
 use super::tls::Channel;
-use super::wait::{Broken, Deadline, Watch, wait_one};
+use super::wait::{Broken, Deadline, Watch, is_over, wait_one};
 
 const FLAGS: MsgFlags = MsgFlags::MSG_DONTWAIT.union(MsgFlags::MSG_NOSIGNAL);
 
@@ -149,7 +149,8 @@ impl Stream {
     }
 
     /// Reads what is there, waiting for the first octet. 0 means that the
-    /// peer will send no more.
+    /// peer will send no more. What is there is read though it be late, but
+    /// nobody is waited for who sends what is nothing to us.
     ///
     /// # Errors
     /// Deadline, watch, or the socket's error.
@@ -165,6 +166,9 @@ impl Stream {
             }
             if let Some(count) = self.read_now(buf)? {
                 return Ok(count);
+            }
+            if is_over(deadline) {
+                return Err(Broken::Timeout);
             }
         }
     }

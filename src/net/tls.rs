@@ -70,6 +70,7 @@ impl Policy<'_> {
                     | SslMode::ACCEPT_MOVING_WRITE_BUFFER
                     | SslMode::RELEASE_BUFFERS,
             );
+            ticket::one_record_a_read(&mut builder);
             builder.set_session_cache_mode(SslSessionCacheMode::OFF);
             Ok(builder)
         };

@@ -7,7 +7,7 @@ use std::os::fd::{AsFd, BorrowedFd};
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
-use crate::base::clock::{Ms, now, poll_timeout};
+use crate::base::clock::{Ms, NEVER, now, poll_timeout};
 
 /// Why a session must end though its client did nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -180,6 +180,12 @@ fn wait<const N: usize>(
 
 fn stop_if(watch: &dyn Watch) -> Result<(), Broken> {
     watch.woken().map_or(Ok(()), |stop| Err(Broken::Stop(stop)))
+}
+
+/// Has a deadline passed?
+pub(crate) fn is_over(deadline: Deadline<'_>) -> bool {
+    let until = deadline();
+    until != NEVER && until <= now()
 }
 
 /// Waits for one socket.

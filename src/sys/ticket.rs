@@ -1,5 +1,5 @@
-//! Keys of session tickets (RFC 5077, RFC 8446 section 4.6.1), for which the
-//! openssl crate has no call. The keys that hold are those of this process,
+//! Calls of OpenSSL that the openssl crate does not have; above all the keys
+//! of session tickets (RFC 5077, RFC 8446 section 4.6.1). The keys that hold are those of this process,
 //! which shakes hands with one client at a time; so a context needs to know
 //! nothing of them, and they may change between two handshakes.
 
@@ -38,6 +38,7 @@ pub(crate) fn hold(keys: Option<Keys>) {
 
 const SET_TICKET_KEY_CALLBACK: c_int = 72;
 const SET_CHAIN_CERT: c_int = 89;
+const CLEAR_MODE: c_int = 78;
 const IV: usize = 16;
 
 type Callback = unsafe extern "C" fn(
@@ -65,6 +66,30 @@ pub(crate) fn install(context: &mut SslContextBuilder) -> io::Result<()> {
     (done == 1)
         .then_some(())
         .ok_or_else(|| io::Error::other("no tickets"))
+}
+
+/// Makes a read come back after each record, also after one that held nothing
+/// for us. Else a peer that sends such records faster than we take them would
+/// keep us in one call, whatever the deadline.
+pub(crate) fn one_record_a_read(context: &mut SslContextBuilder) {
+    let mode = ffi::SSL_MODE_AUTO_RETRY;
+    // SAFETY: the context is alive; the call takes a number and ignores the pointer.
+    unsafe { ffi::SSL_CTX_ctrl(context.as_ptr(), CLEAR_MODE, mode, std::ptr::null_mut()) };
+}
+
+/// Sends a record that says nothing to the application, a new key (RFC 8446
+/// section 4.6.3).
+#[cfg(test)]
+pub(crate) fn update_key(ssl: &openssl::ssl::SslRef) -> bool {
+    unsafe extern "C" {
+        fn SSL_key_update(ssl: *mut ffi::SSL, kind: c_int) -> c_int;
+    }
+    // The crate's type is the library's by another name.
+    let ssl = std::ptr::from_ref(ssl).cast_mut().cast::<ffi::SSL>();
+    // SAFETY: the connection is alive; 0 asks for no answer.
+    let made = unsafe { SSL_key_update(ssl, 0) };
+    // SAFETY: as above.
+    made == 1 && unsafe { ffi::SSL_do_handshake(ssl) } == 1
 }
 
 /// Adds a certificate, in DER, to the chain of the one that was set last;

@@ -261,6 +261,28 @@ fn a_client_that_speaks_no_tls_is_refused_and_a_silent_one_waited_for() {
 }
 
 #[test]
+fn records_that_say_nothing_do_not_outlast_a_deadline() {
+    let acceptor = Acceptor::new(offer(vec![of("a", &ec())])).unwrap();
+    let (alone, until) = (Alone::new().unwrap(), now() + 10_000);
+    let (mut ours, theirs) = sockets();
+    let other = spawn(move || {
+        let mut builder = SslConnector::builder(SslMethod::tls_client()).unwrap();
+        builder.set_verify(SslVerifyMode::NONE);
+        let ssl = builder.build().configure().unwrap();
+        let mut tls = ssl.verify_hostname(false).connect("a", theirs).unwrap();
+        assert!((0..2000).all(|_| ticket::update_key(tls.ssl())));
+        io::Write::write_all(&mut tls, b"QUIT\r\n").unwrap();
+        tls
+    });
+    acceptor.accept(&mut ours, None, &alone, &|| until).unwrap();
+    let _open = other.join().unwrap();
+    let read = ours.read(&mut [0; 16], &alone, &now);
+    assert!(matches!(read, Err(Broken::Timeout)), "{read:?}");
+    let read = ours.read(&mut [0; 16], &alone, &|| until);
+    assert_eq!(read.unwrap(), 6);
+}
+
+#[test]
 fn a_pair_must_be_one_and_tells_about_itself() {
     let (key, other) = (ec(), ec());
     let (cert, own) = pem("mail.example.org", &key, (-1, 30));
