@@ -182,6 +182,8 @@ fn live<S: Service>(
 ) -> Result<(), String> {
     let name = S::TABLES.name;
     crate::sys::title::init();
+    // It will hold keys and, as root, reads files that nobody else may.
+    proc::no_core().map_err(|why| format!("cannot forbid core files: {why}"))?;
     // Whoever started us may have left signals blocked. A log file that has
     // reached a limit on file sizes costs lines, not lives.
     proc::unblock_signals().map_err(|why| format!("sigprocmask: {why}"))?;

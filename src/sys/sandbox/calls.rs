@@ -27,7 +27,7 @@ static NEEDED: &[c_long] = &[
     libc::SYS_read, libc::SYS_write, libc::SYS_readv, libc::SYS_writev, libc::SYS_pread64, libc::SYS_pwrite64,
     libc::SYS_preadv, libc::SYS_pwritev, libc::SYS_recvfrom, libc::SYS_recvmsg, libc::SYS_recvmmsg,
     libc::SYS_sendfile, libc::SYS_splice, libc::SYS_tee, libc::SYS_copy_file_range,
-    libc::SYS_close, libc::SYS_close_range, libc::SYS_shutdown, libc::SYS_lseek, libc::SYS_fcntl, libc::SYS_flock,
+    libc::SYS_close, libc::SYS_close_range, libc::SYS_shutdown, libc::SYS_lseek, libc::SYS_flock,
     libc::SYS_fsync, libc::SYS_fdatasync, libc::SYS_ftruncate, libc::SYS_fallocate, libc::SYS_fadvise64,
     libc::SYS_dup, libc::SYS_dup3, libc::SYS_pipe2, libc::SYS_eventfd2,
     // to wait
@@ -78,6 +78,11 @@ static DEADLY: &[c_long] = &[
     libc::SYS_setns, libc::SYS_unshare, libc::SYS_userfaultfd, libc::SYS_keyctl, libc::SYS_add_key,
     libc::SYS_request_key, libc::SYS_swapon, libc::SYS_swapoff, libc::SYS_acct,
 ];
+
+/// What fcntl is asked for by who wants signals for what happens at a file.
+const F_SETOWN: u64 = 8;
+const F_SETSIG: u64 = 10;
+const F_SETOWN_EX: u64 = 15;
 
 /// Flags of clone that make name spaces.
 const NAMESPACES: u64 = (libc::CLONE_NEWNS
@@ -149,13 +154,16 @@ fn when(conditions: &[(u8, SeccompCmpOp, u64)]) -> Result<SeccompRule, BackendEr
 }
 
 fn rules(grants: &Grants) -> Result<Rules, BackendError> {
-    use SeccompCmpOp::{Eq, MaskedEq};
+    use SeccompCmpOp::{Eq, MaskedEq, Ne};
     let mut rules: Rules = NEEDED
         .iter()
         .chain(ALSO_NEEDED)
         .map(|&call| (call, Vec::new()))
         .collect();
     let without = |place, flags: u64| when(&[(place, MaskedEq(flags), 0)]);
+    // Who may not signal others may not have the kernel do it either.
+    let own = [F_SETOWN, F_SETSIG, F_SETOWN_EX].map(|what| (1, Ne, what));
+    rules.insert(libc::SYS_fcntl, vec![when(&own)?]);
     // A first packet with data would connect without asking Landlock.
     let fast = libc::MSG_FASTOPEN as u64;
     rules.insert(libc::SYS_sendto, vec![without(3, fast)?]);
