@@ -1,5 +1,5 @@
 #!/bin/sh
-# pproxy: TLS sessions are resumed by any worker of any generation, and by no other virtual server.
+# pproxy: TLS sessions are resumed by any worker of any generation, and by no other virtual server (X17).
 . t/lib/tap.sh
 . t/lib/ca.sh
 plan 14

@@ -1,5 +1,5 @@
 #!/bin/sh
-# pproxy: STLS and commands in any order, and clients that leave in the middle of TLS.
+# pproxy: STLS and commands in any order (X6, X16), and clients that leave in the middle of TLS.
 . t/lib/tap.sh
 . t/lib/ca.sh
 plan 29
@@ -50,7 +50,6 @@ talk 5 'USER anna' STLS ':tls' 'PASS secret' QUIT
 line 4 '^-ERR' 'a name that was said in the clear is forgotten'
 talk 5 'STLS now' QUIT
 line 2 '^-ERR' 'STLS has no arguments'
-
 
 nobody() { ctl pproxy session list >/dev/null && ! has ctl 'sid=[^-]'; }
 # left TITLE END ITEM ...: the session ends like that, and nothing of it remains

@@ -20,7 +20,8 @@ start_suite && ready 4 && ready 5
 
 perl t/lib/tlsload "$(port 4)" 3 "$T/load.log" "$T/enough" "ca=$T/ca.pem" seconds=300 2>"$T/perl.log" &
 load=$!
-talk -n held 5 STLS ':tls' 'USER empty' 'PASS secret' ":mark $T/in" ":hold $T/leave" STAT QUIT &
+# It waits as long as all of this takes.
+(WAIT=600; talk -n held 5 STLS ':tls' 'USER empty' 'PASS secret' ":mark $T/in" ":hold $T/leave" STAT QUIT) &
 held=$!
 until_ok test -e "$T/in" && until_ok test -s "$T/load.log"
 

@@ -1,5 +1,5 @@
 #!/bin/sh
-# pproxy: 100,000 clients that ask for as many names leave no trace in its memory.
+# pproxy: 100,000 clients that ask for as many names leave no trace in its memory (X8).
 . t/lib/tap.sh
 . t/lib/ca.sh
 plan 6

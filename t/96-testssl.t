@@ -21,7 +21,7 @@ OURS='cert_chain_of_trust|cert_trust|cert_revocation|OCSP|cert_crl|cert_ocsp|DNS
 findings() {
     name=$1
     shift
-    timeout 900 "$testssl" --quiet --color 0 --warnings off --openssl /usr/bin/openssl --ip 127.0.0.1 \
+    timeout 1500 "$testssl" --quiet --color 0 --warnings off --openssl /usr/bin/openssl --ip 127.0.0.1 \
         --severity LOW --csvfile "$T/$name.csv" "$@" >"$T/$name.log" 2>&1 </dev/null
     grep -E '"(LOW|MEDIUM|HIGH|CRITICAL|FATAL|WARN)"' "$T/$name.csv" >"$T/all.log"
     note "$(cat "$T/all.log")"
