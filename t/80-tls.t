@@ -2,19 +2,21 @@
 # pproxy: TLS at once and by STLS, and what is refused without it.
 . t/lib/tap.sh
 . t/lib/ca.sh
-plan 24
+plan 32
 
 authority ca
 authority other
 cert mail ca mail.example.org,localhost
 cert rsa ca mail.example.org,localhost 30 rsa
 cert brand ca mail.brand.example
+cert brandrsa ca mail.brand.example 30 rsa
 cert late ca mail.example.org -1
+cert early ca mail.example.org +2
 cert soon ca mail.example.org 5
 suite
 cat >>"$T/pproxy.rc" <<EOC
 set trusted ""
-vserv add pops 127.0.0.1:$(port 4) tls=implicit cert=$T/mail.crt,$T/rsa.crt key=$T/mail.key,$T/rsa.key sni=mail.brand.example,$T/brand.crt,$T/brand.key
+vserv add pops 127.0.0.1:$(port 4) tls=implicit cert=$T/mail.crt,$T/rsa.crt key=$T/mail.key,$T/rsa.key "sni=mail.brand.example,$T/brand.crt,$T/brand.key;MAIL.brand.example,$T/brandrsa.crt,$T/brandrsa.key"
 vserv add stls 127.0.0.1:$(port 5) tls=starttls cert=$T/mail.crt key=$T/mail.key proxyprotocol=127.0.0.2
 EOC
 account anna b1 a/anna
@@ -31,6 +33,9 @@ fetch --ssl-reqd --resolve "mail.example.org:$(port 5):127.0.0.1" \
 ok $? 'and by STLS'
 fetch --resolve "mail.brand.example:$(port 4):127.0.0.1" "pop3s://mail.brand.example:$(port 4)/1"
 ok $? 'a brand has a certificate of its own'
+printf 'QUIT\r\n' | tls 4 -servername mail.brand.example -tls1_2 -sigalgs RSA-PSS+SHA256
+seen tls 'subject=CN = mail.brand.example' 'of each kind of key'
+seen tls 'Peer signature type: (RSA-PSS|rsa_pss)' 'as the client knows it'
 ! fetch --resolve "mail.wrong.example:$(port 4):127.0.0.1" "pop3s://mail.wrong.example:$(port 4)/1"
 ok $? 'a name that is on no certificate is refused by the client'
 printf 'QUIT\r\n' | tls 4 -tls1_2 -sigalgs RSA-PSS+SHA256 -verify_return_error
@@ -57,9 +62,11 @@ talk -s -b 127.0.0.2 5 ':send PROXY TCP4 192.0.2.7 192.0.2.1 4711 110\r\n' ':lin
 line 3 '^\+OK' 'unless the administrator wants it'
 
 ctl pproxy tls list >/dev/null
-seen ctl 'vserv=pops .*names=mail.example.org,localhost issuer=ca days=(29|30) key=RSA-2048' 'the list tells of each certificate'
+seen ctl 'vserv=pops .*names=mail.example.org,localhost issuer=ca key=RSA-2048 days=(29|30)' 'the list tells of each certificate'
 ctl pproxy vserv change pops "cert=$T/late.crt" "key=$T/late.key" >/dev/null
 seen ctl 'has expired' 'an expired certificate is refused'
+ctl pproxy vserv change pops "cert=$T/early.crt" "key=$T/early.key" >/dev/null
+seen ctl 'not valid yet' 'and one of the day after tomorrow'
 ctl pproxy vserv change pops "cert=$T/mail.crt" "key=$T/brand.key" >/dev/null
 seen ctl 'the key does not belong to the certificate' 'and a key that is none of it'
 chmod 644 "$T/soon.key"
@@ -67,3 +74,17 @@ ctl pproxy vserv change pops "cert=$T/soon.crt" "key=$T/soon.key" >/dev/null
 seen pproxy 'ev=tls_expires .*kind=vserv id=pops .*days=[45]' 'one that expires soon is taken, and logged'
 seen pproxy 'ev=key_exposed .*file=.*soon.key mode=0644' 'and so is a key that everybody may read'
 unseen pproxy 'BUG|SOS' 'nothing went wrong in the daemon'
+
+# Nobody is helped by a proxy that does not start at all.
+file late.rc <<EOC
+vserv add late 127.0.0.1:$(port 6) tls=implicit cert=$T/late.crt key=$T/late.key
+EOC
+daemon -n late pproxy -d -f "$T/late.rc" && ready 6
+ok $? 'a daemon starts with a certificate that has expired'
+seen late 'ev=tls_expires .*id=late .*days=-[0-9]' 'and says so'
+ctl late vserv change late greeting=still >/dev/null
+ok $? 'all else can be changed'
+ctl late tls list >/dev/null
+seen ctl 'vserv=late .*days=-[0-9]' 'the list tells of it too'
+ctl late vserv change late "cert=$T/mail.crt" "key=$T/mail.key" >/dev/null
+ok $? 'and a good one takes its place'

@@ -2,7 +2,7 @@
 # TLS to backends: both sides show who they are, and whoever cannot is not talked to.
 . t/lib/tap.sh
 . t/lib/ca.sh
-plan 45
+plan 48
 
 authority ca
 authority other
@@ -40,11 +40,12 @@ backend add system $imp $name
 backend add late 127.0.0.1:$(port 7) proto=pop3 tls=implicit ca=$T/ca.pem $name
 backend add outbound 127.0.0.1:$(port 8) proto=pop3 tls=implicit ca=$T/ca.pem tlsciphers=ECDHE-ECDSA-AES256-GCM-SHA384
 backend add early 127.0.0.1:$(port 9) proto=pop3 tls=starttls ca=$T/ca.pem
+backend add twice 127.0.0.1:$(port 13) proto=pop3 tls=starttls ca=$T/ca.pem
 backend add never 127.0.0.1:$(port 11) proto=pop3 tls=starttls ca=$T/ca.pem
 backend add later 127.0.0.1:$(port 12) proto=xpop tls=implicit ca=$T/ca.pem sendproxy=v2
 EOC
 for user in imp address pinned stls checked plain shown fake bare wrongname wrongca system late \
-    outbound early never later; do
+    outbound early twice never later; do
     account "$user" "$user" "a/anna"
 done
 box a/anna
@@ -99,14 +100,18 @@ ctl pserv server change stls plaintext=default >/dev/null
 talk -s 5 ':send STLS\r\na/anna\r\nx\r\n\r\n' :eof
 line 1 '^-ERR' 'nothing may be sent behind STLS in the clear'
 
+# X22: nothing that is said in the clear, before, with or behind the answer to STLS, counts.
 daemon -n early fakepop3 "$(port 9)" 'STLS=+OK\r\n+OK you are in' && ready 9
 failed early stls 'it talks out of turn' 'a backend that goes on in the clear behind STLS'
 unseen early '^USER' 'it is not told the user'
+daemon -n twice fakepop3 "$(port 13)" early && ready 13
+failed twice banner 'it talks out of turn' 'one that answers before it is asked'
+unseen twice '^USER' 'it is not told the user'
 daemon -n never fakepop3 "$(port 11)" && ready 11
 failed never stls 'it refuses STLS' 'a backend without TLS'
 unseen never '^USER' 'it is not told the user'
 
-# What holds inside and what outside are two things.
+# X15: what holds inside and what outside are two things.
 ctl pproxy set tlsmin 1.3 >/dev/null
 ctl pproxy backend change outbound tlsmin=1.2 >/dev/null
 server 8 outbound -cert "$T/store.crt" -key "$T/store.key" -tls1_2
@@ -139,7 +144,7 @@ asuser cat "$T"/spool/a/anna/*/* | tr -d '\r' >"$T/sent"
 same "$T/got" "$T/sent" 'five megabytes come from TLS to TLS as they are'
 
 ctl pserv tls list >/dev/null
-seen ctl '^server=imp .*names=store.example.org issuer=ca days=(29|30)' 'pserv lists its certificates'
+seen ctl '^server=imp .*names=store.example.org issuer=ca .*days=(29|30)' 'pserv lists its certificates'
 ctl pproxy tls list >/dev/null
 seen ctl '^backend=shown .*names=proxy.example.org issuer=proxies' 'and the proxy its own for backends'
 ctl pserv server change imp "cert=$T/late.crt" "key=$T/late.key" >/dev/null

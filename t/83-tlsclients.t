@@ -4,7 +4,7 @@
 . t/lib/tap.sh
 . t/lib/ca.sh
 . t/lib/tlsclients.sh
-plan 18
+plan 20
 
 for client in curl fetchmail mpop getmail openssl; do
     command -v $client >/dev/null || skip_all "$client is not installed"
@@ -73,6 +73,9 @@ everybody 6 'no client logs in where the name is wrong'
 everybody 8 'nor where the authority is'
 until_ok expired date
 everybody 10 'nor where the certificate has expired'
+ctl pproxy vserv change good greeting=changed >/dev/null
+ok $? 'which keeps nobody from changing something else'
+seen ctl 'generation [0-9]+ is current' 'that takes a new generation'
 seen pproxy 'ev=tls_failed .*vserv=name .*why=.*certificate' 'the log tells why clients left'
 talk 5 CAPA QUIT
 seen talk '^STLS' 'the next client is served'

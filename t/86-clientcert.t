@@ -1,8 +1,8 @@
 #!/bin/sh
-# pproxy: clients log in by their certificates (SASL EXTERNAL).
+# pproxy: clients log in by their certificates (SASL EXTERNAL), if these name one of them (X7).
 . t/lib/tap.sh
 . t/lib/ca.sh
-plan 15
+plan 18
 
 authority ca
 authority clients
@@ -16,6 +16,10 @@ openssl req -new -key "$T/anna.key" -subj '/CN=anna/CN=berta' -out "$T/two.csr" 
 openssl x509 -req -in "$T/two.csr" -CA "$T/clients.pem" -CAkey "$T/clients.cakey" -days 9 \
     -CAcreateserial -out "$T/two.crt" 2>>"$T/openssl.log"
 cp "$T/anna.key" "$T/two.key"
+openssl req -new -key "$T/anna.key" -subj '/O=Example' -out "$T/no.csr" 2>>"$T/openssl.log"
+openssl x509 -req -in "$T/no.csr" -CA "$T/clients.pem" -CAkey "$T/clients.cakey" -days 9 \
+    -CAcreateserial -out "$T/no.crt" 2>>"$T/openssl.log"
+cp "$T/anna.key" "$T/no.key"
 suite
 cat >>"$T/pproxy.rc" <<EOC
 vserv add pops 127.0.0.1:$(port 4) tls=implicit cert=$T/mail.crt key=$T/mail.key clientca=$T/clients.pem
@@ -56,6 +60,11 @@ come two 'AUTH EXTERNAL =' QUIT
 seen tls '^-ERR' 'nor one with two names'
 come two 'AUTH EXTERNAL YW5uYQ==' QUIT
 seen tls '^-ERR \[AUTH\]' 'whichever of them it says'
+come no 'AUTH EXTERNAL =' QUIT
+seen tls '^-ERR' 'one without a name is nobody'
+come no 'AUTH EXTERNAL YW5uYQ==' QUIT
+seen tls '^-ERR \[AUTH\]' 'whatever it says'
+unseen tls '^.OK [0-9]' 'and is let in by nothing'
 come none CAPA 'AUTH EXTERNAL =' 'USER anna' 'PASS secret' STAT QUIT
 unseen tls 'EXTERNAL' 'without a certificate there is no EXTERNAL'
 seen tls '^-ERR a verified certificate' 'and it is refused'

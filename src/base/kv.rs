@@ -26,7 +26,7 @@ macro_rules! shown {
         }
     )*};
 }
-shown!(u8 u16 u32 u64 usize i32 bool IpAddr SocketAddr std::io::Error Arguments<'_> crate::sys::proc::Death);
+shown!(u8 u16 u32 u64 i64 usize i32 bool IpAddr SocketAddr std::io::Error Arguments<'_> crate::sys::proc::Death);
 
 macro_rules! bytes {
     ($($type:ty)*) => {$(

@@ -96,7 +96,7 @@ pub(crate) struct Config {
     pub(crate) resolved: Resolved,
     /// What the master has read of the files that options name.
     pub(crate) keyfiles: KeyFiles,
-    /// Rows that the pool has to show of what it loaded.
+    /// What the pool has to tell of certificates; see [`super::notes::rows`].
     pub(crate) notes: Vec<String>,
     /// Debug flags, one bit an area; live.
     pub(crate) debug: u64,

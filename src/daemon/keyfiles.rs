@@ -3,6 +3,7 @@
 //! the pool gets them with the configuration. So whoever replaces a dead
 //! pool needs no disk.
 
+use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::fs::{File, Metadata, OpenOptions};
 use std::io::{self, Read};
@@ -45,6 +46,8 @@ fn stamp(file: &Metadata) -> Stamp {
 struct Content {
     stamp: Stamp,
     octets: Secret,
+    /// A generation that was current has used it.
+    settled: Cell<bool>,
 }
 
 /// What was read, by the names of the files.
@@ -59,6 +62,17 @@ impl KeyFiles {
         self.files
             .get(name)
             .map_or(&[], |file| file.octets.octets())
+    }
+
+    /// Says that all of it is in use, or has to do.
+    pub(super) fn settle(&self) {
+        self.files.values().for_each(|file| file.settled.set(true));
+    }
+
+    /// Is what we have of this file what was already in use? Then it is no
+    /// change that could be refused.
+    pub(super) fn is_settled(&self, name: &str) -> bool {
+        self.files.get(name).is_some_and(|file| file.settled.get())
     }
 
     /// Logs that a file with a key can be read or written by everybody, if it
@@ -118,7 +132,14 @@ fn read(name: &str, known: Option<&Rc<Content>>) -> io::Result<Rc<Content>> {
     let stamp = stamp(&about);
     match known {
         Some(known) if known.stamp == stamp => Ok(known.clone()),
-        _ => octets(file).map(|octets| Rc::new(Content { stamp, octets })),
+        _ => octets(file).map(|octets| {
+            let settled = Cell::new(false);
+            Rc::new(Content {
+                stamp,
+                octets,
+                settled,
+            })
+        }),
     }
 }
 
@@ -167,7 +188,12 @@ impl<S: Service> Master<S> {
     /// Which one, and why not.
     pub(super) fn read_key_files(&self, config: &mut Config, cause: &Cause) -> Result<(), String> {
         let keep = matches!(cause, Cause::Own(_));
-        refresh(config, keep)
+        refresh(config, keep)?;
+        // Where nothing runs yet there is nothing that could go on instead.
+        if matches!(cause, Cause::Start) {
+            config.keyfiles.settle();
+        }
+        Ok(())
     }
 
     /// Tries a new generation if a file was replaced; what could not be

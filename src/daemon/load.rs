@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use super::config::{Config, Resolved};
 use super::keyfiles::KeyFiles;
+use super::notes::Note;
 use super::service::Service;
 use super::vars::{GROUP, SANDBOX, USER};
 use crate::base::log;
@@ -31,7 +32,7 @@ pub(crate) fn load<S: Service>(config: &mut Config) -> Result<S, String> {
     service.after_drop(config)?;
     // What was in there is in the service by now, or in nobody.
     config.keyfiles = KeyFiles::default();
-    config.notes = service.notes();
+    config.notes = service.notes().iter().map(Note::line).collect();
     Ok(service)
 }
 

@@ -14,6 +14,7 @@ mod keyfiles;
 mod list;
 mod load;
 mod master;
+pub(crate) mod notes;
 mod orders;
 pub(crate) mod pairs;
 mod pidfile;

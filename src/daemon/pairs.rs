@@ -3,6 +3,7 @@
 //! are understood.
 
 use super::config::{Config, Object};
+use super::notes::{self, Note};
 use crate::base::kv::Row;
 use crate::base::vars::Key;
 use crate::net::tls::pair::{Pair, count};
@@ -12,9 +13,6 @@ pub(crate) static WHEN: &[&str] = &["no", "starttls", "implicit"];
 /// Places in [`WHEN`].
 pub(crate) const STARTTLS: u64 = 1;
 pub(crate) const IMPLICIT: u64 = 2;
-
-/// A certificate that ends within so many days is worth a look.
-const SOON: i32 = 14;
 
 /// The files that a text of kind `KeyFiles` names.
 fn files(text: &str) -> impl Iterator<Item = &str> {
@@ -42,8 +40,8 @@ pub(crate) struct Loader<'l> {
     /// What the object is.
     kind: &'static str,
     object: &'l Object,
-    /// Rows that tell of the certificates.
-    pub(crate) notes: Vec<String>,
+    /// What there is to tell of the certificates.
+    pub(crate) notes: Vec<Note>,
 }
 
 impl<'l> Loader<'l> {
@@ -82,20 +80,17 @@ impl<'l> Loader<'l> {
         let pair = Pair::parse(octets(cert), octets(key)).map_err(wrong)?;
         self.config.keyfiles.tell_exposed(key);
         let about = pair.about();
-        if about.days < 0 {
-            return Err(wrong("the certificate has expired".into()));
-        }
-        let days = about.days as u64;
-        if about.days <= SOON {
-            let (kind, id) = (self.kind, &self.object.id);
-            event!(
-                TLS_EXPIRES,
-                "-",
-                kind = kind,
-                id = id,
-                cert = cert,
-                days = days
-            );
+        let (begins, ends) = about.good;
+        // One that was good when it was loaded stays: else no other change could be made, and
+        // no dead pool be replaced, once it has expired.
+        if !self.config.keyfiles.is_settled(cert) {
+            let now = notes::epoch();
+            if ends < now {
+                return Err(wrong("the certificate has expired".into()));
+            }
+            if begins > now {
+                return Err(wrong("the certificate is not valid yet".into()));
+            }
         }
         let mut row = Row::default();
         row.kv(self.kind, &self.object.id)
@@ -103,8 +98,14 @@ impl<'l> Loader<'l> {
             .kv("cert", &cert);
         row.kv("names", &about.names.join(","))
             .kv("issuer", &about.issuer);
-        row.kv("days", &days).kv("key", &about.key);
-        self.notes.push(row.text());
+        row.kv("key", &about.key);
+        self.notes.push(Note {
+            kind: self.kind,
+            id: self.object.id.clone(),
+            cert: cert.into(),
+            ends,
+            row: row.text(),
+        });
         Ok(pair)
     }
 

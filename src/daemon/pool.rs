@@ -15,6 +15,7 @@ use super::brood::{Brood, Child};
 use super::config::Config;
 use super::helper::Help;
 use super::load::{self, Bounds};
+use super::notes::Told;
 use super::policy::{Counts, Limits, advise};
 use super::room;
 use super::seat::{SIGNALS, Seat};
@@ -77,6 +78,8 @@ pub(super) struct Pool<S> {
     pub(super) kill_at: Ms,
     /// When it was last looked who is stuck.
     pub(super) looked: Ms,
+    /// When it was last told of certificates that expire.
+    told: Told,
     /// No forks before.
     pub(super) not_before: Ms,
     pub(super) pause: Ms,
@@ -127,6 +130,8 @@ fn live<S: Service>(mut nest: Nest) -> io::Result<i32> {
     bounds.log(nest.generation);
     let children = Brood::new(nest.board.slots())?;
     let help = Help::new(service.wants_helper());
+    let mut told = Told::never();
+    told.tell(|| service.notes());
     load::settle_heap();
     let (poked, poke) = crate::sys::proc::pipe()?;
     for fd in [&poked, &poke] {
@@ -147,6 +152,7 @@ fn live<S: Service>(mut nest: Nest) -> io::Result<i32> {
         ending: false,
         kill_at: NEVER,
         looked: 0,
+        told,
         not_before: 0,
         pause: FIRST_PAUSE,
     });
@@ -217,6 +223,7 @@ impl<S: Service> Pool<S> {
             return Ok(if self.kill_at == NEVER { 1000 } else { 50 });
         }
         self.watch_strain();
+        self.told.tell(|| self.service.notes());
         let board = self.nest.board;
         let pause = self.not_before.saturating_sub(now());
         if pause > 0 {

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use super::board::Board;
 use super::config::{Config, Kind, Object};
+use super::notes::Note;
 use super::seat::Seat;
 use crate::base::clock::{Ms, now};
 use crate::base::kv::Row;
@@ -137,9 +138,8 @@ pub(crate) trait Service: Sized {
     /// Why this configuration cannot be served.
     fn after_drop(&mut self, config: &Config) -> Result<(), String>;
 
-    /// In the pool, when all is loaded: rows that an administrator may ask
-    /// for, without line ends; see [`Config::notes`].
-    fn notes(&self) -> Vec<String> {
+    /// In the pool, when all is loaded: what there is to tell of certificates.
+    fn notes(&self) -> Vec<Note> {
         Vec::new()
     }
 

@@ -132,6 +132,7 @@ impl<S: Service> Master<S> {
         }
         self.doors.shut_all_but(&trial.doors);
         (self.doors, self.config, self.current) = (trial.doors, trial.config, Some(trial.pool));
+        self.config.keyfiles.settle();
         self.edition += 1;
         self.tried = 0;
         self.installed = now();

@@ -7,6 +7,7 @@ use std::collections::HashMap;
 use super::site::Backend;
 use super::vars::{self, TLSCIPHERS, TLSMIN, backend as keys};
 use crate::daemon::config::{Config, Object};
+use crate::daemon::notes::Note;
 use crate::daemon::pairs::{self, IMPLICIT, Loader};
 use crate::net::tls::Policy;
 use crate::net::tls::connect::{Connector, Demand};
@@ -61,12 +62,12 @@ fn is_name(name: &str) -> bool {
     host || name.parse::<std::net::IpAddr>().is_ok()
 }
 
-/// Gives the backends of a configuration their guards. Returns rows for
-/// `tls list`.
+/// Gives the backends of a configuration their guards. Returns what
+/// there is to tell of the certificates.
 ///
 /// # Errors
 /// Which file is wrong, and why.
-pub(super) fn post(backends: &mut [Backend], config: &Config) -> Result<Vec<String>, String> {
+pub(super) fn post(backends: &mut [Backend], config: &Config) -> Result<Vec<Note>, String> {
     let mut maker = Maker::default();
     for (backend, object) in backends.iter_mut().zip(config.objects(vars::BACKEND)) {
         backend.guard = maker.guard(object, config)?;
@@ -79,8 +80,8 @@ pub(super) fn post(backends: &mut [Backend], config: &Config) -> Result<Vec<Stri
 struct Maker {
     /// By the options that they depend on.
     known: HashMap<[String; 5], Connector>,
-    /// Rows for `tls list`.
-    notes: Vec<String>,
+    /// What there is to tell of the certificates.
+    notes: Vec<Note>,
 }
 
 impl Maker {

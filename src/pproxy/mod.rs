@@ -38,6 +38,7 @@ use crate::base::kv::Row;
 use crate::base::verbs::Args;
 use crate::daemon::board::Board;
 use crate::daemon::config::{Config, Object};
+use crate::daemon::notes::Note;
 use crate::daemon::seat::Seat;
 use crate::daemon::service::{Origin, Say, Service, Tables, Work, too_much};
 use crate::net::stream::Stream;
@@ -139,7 +140,7 @@ impl Service for Proxy {
         errand::test(self, args, config, say)
     }
 
-    fn notes(&self) -> Vec<String> {
+    fn notes(&self) -> Vec<Note> {
         self.site.certificates()
     }
 

@@ -19,6 +19,7 @@ use crate::check::keyed::CheckKey;
 use crate::check::silence::Silence;
 use crate::daemon::board::Board;
 use crate::daemon::config::{Config, Object};
+use crate::daemon::notes::Note;
 use crate::daemon::seat::Seat;
 use crate::daemon::vars::MAXSESSION;
 use crate::net::proxy::Version;
@@ -111,7 +112,7 @@ pub(crate) struct Site {
     vservs: Vec<Vserv>,
     pub(super) backends: Vec<Backend>,
     /// What there is to tell of the certificates that backends are shown.
-    shown: Vec<String>,
+    shown: Vec<Note>,
     /// Place in `backends` by id.
     places: HashMap<String, usize>,
     pub(crate) sidprefix: String,
@@ -197,8 +198,8 @@ impl Site {
         Ok(())
     }
 
-    /// Rows of `tls list`.
-    pub(crate) fn certificates(&self) -> Vec<String> {
+    /// What there is to tell of all certificates.
+    pub(crate) fn certificates(&self) -> Vec<Note> {
         let all = self.vservs.iter().flat_map(|vserv| vserv.tls.notes());
         all.chain(&self.shown).cloned().collect()
     }

@@ -8,9 +8,10 @@ use super::vars::{self, Count, TLSCIPHERS, TLSMIN};
 use crate::base::digest::mac;
 use crate::daemon::board::{Board, Text};
 use crate::daemon::config::{Config, Object};
+use crate::daemon::notes::Note;
 use crate::daemon::pairs::{self, IMPLICIT, Loader, STARTTLS};
 use crate::daemon::rotating::Secrets;
-use crate::net::tls::pair::Subject;
+use crate::net::tls::pair::{Pair, Subject};
 use crate::net::tls::{Acceptor, Channel, Offer, Policy};
 use crate::net::wait::Broken;
 use crate::pop3::command::{Next, Refusal};
@@ -26,7 +27,7 @@ pub(crate) struct Tls {
     /// The keys of its tickets, and the secret they come from.
     keys: Cell<Option<([u8; 32], Keys)>>,
     /// What there is to tell of its certificates.
-    notes: Vec<String>,
+    notes: Vec<Note>,
 }
 
 /// What must hold of the options together.
@@ -84,8 +85,14 @@ impl Tls {
         let mut names = Vec::new();
         for entry in text(SNI).split(';').filter(|entry| !entry.is_empty()) {
             let parts: Vec<_> = entry.split(',').collect();
-            if let [name, cert, key] = parts[..] {
-                names.push((name.to_owned(), vec![loader.pair(cert, key, name)?]));
+            let [name, cert, key] = parts[..] else {
+                continue;
+            };
+            let pair = loader.pair(cert, key, name)?;
+            let same = |(known, _): &&mut (String, Vec<Pair>)| known.eq_ignore_ascii_case(name);
+            match names.iter_mut().find(same) {
+                Some((_, pairs)) => pairs.push(pair),
+                None => names.push((name.to_owned(), vec![pair])),
             }
         }
         let offer = Offer {
@@ -114,8 +121,8 @@ impl Tls {
         Ok(tls)
     }
 
-    /// Rows for `tls list`.
-    pub(crate) fn notes(&self) -> &[String] {
+    /// What there is to tell of its certificates.
+    pub(crate) fn notes(&self) -> &[Note] {
         &self.notes
     }
 

@@ -10,6 +10,7 @@ use crate::base::table;
 use crate::base::vars::vars;
 use crate::daemon::board;
 use crate::daemon::config::{Kind, Source};
+use crate::daemon::notes;
 use crate::daemon::pairs::WHEN;
 use crate::daemon::service::{Errand, OwnWord, Said, Tables};
 use crate::daemon::vars::COUNT;
@@ -142,7 +143,7 @@ static WORDS: &[OwnWord] = &[
         pattern: "tls list",
         help: "lists the certificates of all virtual servers",
         acts: false,
-        run: |_, config, _| Ok(Said::Rows(config.notes.clone())),
+        run: |_, config, _| Ok(Said::Rows(notes::rows(&config.notes))),
     },
 ];
 

@@ -13,6 +13,7 @@ use std::process::ExitCode;
 
 use crate::base::nets::{self, Net};
 use crate::daemon::config::{Config, Object};
+use crate::daemon::notes::Note;
 use crate::daemon::seat::Seat;
 use crate::daemon::service::{Origin, Service, Tables, Work, too_much};
 use crate::maildir::home::Home;
@@ -51,7 +52,7 @@ struct Pserv {
     home: Home,
     servers: Vec<Server>,
     /// What there is to tell of the certificates.
-    notes: Vec<String>,
+    notes: Vec<Note>,
 }
 
 /// Is the spool to be the root directory?
@@ -112,7 +113,7 @@ impl Service for Pserv {
         preamble::receive(self.home.path(), server, stream, origin.peer, seat);
     }
 
-    fn notes(&self) -> Vec<String> {
+    fn notes(&self) -> Vec<Note> {
         self.notes.clone()
     }
 

@@ -8,6 +8,7 @@ use super::preamble::Trouble;
 use super::vars::{self, Count, TLSCIPHERS, TLSMIN, keys};
 use crate::base::digest::mac;
 use crate::daemon::config::{Config, Object};
+use crate::daemon::notes::Note;
 use crate::daemon::pairs::{self, IMPLICIT, Loader, STARTTLS};
 use crate::daemon::seat::Seat;
 use crate::net::stream::Stream;
@@ -49,7 +50,7 @@ impl Tls {
     pub(super) fn new(
         object: &Object,
         config: &Config,
-        notes: &mut Vec<String>,
+        notes: &mut Vec<Note>,
     ) -> Result<Tls, String> {
         let when = object.keys.number(keys::TLS);
         if when == 0 {

@@ -3,6 +3,7 @@
 use crate::base::paths;
 use crate::base::vars::vars;
 use crate::daemon::config::Kind;
+use crate::daemon::notes;
 use crate::daemon::pairs::WHEN;
 use crate::daemon::service::{OwnWord, Said};
 use crate::daemon::vars::COUNT;
@@ -67,7 +68,7 @@ pub(super) static WORDS: &[OwnWord] = &[OwnWord {
     pattern: "tls list",
     help: "lists the certificates of all servers",
     acts: false,
-    run: |_, config, _| Ok(Said::Rows(config.notes.clone())),
+    run: |_, config, _| Ok(Said::Rows(notes::rows(&config.notes))),
 }];
 
 /// What is counted; the commands follow in the order of their table.

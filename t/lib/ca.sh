@@ -4,7 +4,8 @@
 #   authority NAME                      makes $T/NAME.pem, with its key
 #   cert NAME AUTHORITY HOST[,HOST...] [DAYS [KEY]]
 #                                       makes $T/NAME.crt and $T/NAME.key; DAYS may be negative
-#                                       (expired) or `Ns`, so many seconds; KEY is ec or rsa,
+#                                       (expired), `+N` (begins in N days) or `Ns`, so many
+#                                       seconds; KEY is ec or rsa,
 #                                       and HOST may be an address
 #   expired NAME                        has its certificate expired, by any clock?
 #   tls N [OPTION ...]                  openssl s_client to port N, standard input being what
@@ -27,6 +28,7 @@ cert() {
         sed -e '/^[0-9.]*$/s/^/IP:/' -e '/^IP:/!s/^/DNS:/' | paste -s -d , -)" >"$T/$1.ext"
     case ${4-30} in
     -*) dated "$1" "$2" 20200101000000Z 20200201000000Z ;;
+    +*) dated "$1" "$2" "$(later $((${4#+} * 86400)))" "$(later $((${4#+} * 2 * 86400)))" ;;
     *s) dated "$1" "$2" 20200101000000Z "$(later "${4%s}")" ;;
     *)
         openssl x509 -req -in "$T/$1.csr" -CA "$T/$2.pem" -CAkey "$T/$2.cakey" -CAcreateserial \

@@ -1,6 +1,6 @@
 //! A key and its certificates.
 
-use openssl::asn1::Asn1Time;
+use openssl::asn1::{Asn1Time, Asn1TimeRef};
 use openssl::error::ErrorStack;
 use openssl::nid::Nid;
 use openssl::pkey::{Id, PKey, Private};
@@ -23,8 +23,8 @@ pub(crate) struct About {
     /// The names it is for.
     pub(crate) names: Vec<String>,
     pub(crate) issuer: String,
-    /// Whole days until it expires; negative if it has.
-    pub(crate) days: i32,
+    /// Seconds from the epoch until it begins to be good, and until it expires.
+    pub(crate) good: (i64, i64),
     /// Kind and size of the key.
     pub(crate) key: String,
 }
@@ -87,12 +87,10 @@ impl Pair {
 
     /// What there is to tell of it.
     pub(crate) fn about(&self) -> About {
-        let now = Asn1Time::days_from_now(0);
-        let left = now.and_then(|now| now.diff(self.own.not_after()));
-        let days = left.map_or(0, |left| match left.secs < 0 {
-            true => left.days.min(0) - 1,
-            false => left.days,
-        });
+        let good = (
+            seconds(self.own.not_before()),
+            seconds(self.own.not_after()),
+        );
         let mut names: Vec<String> = match self.own.subject_alt_names() {
             Some(all) => all
                 .iter()
@@ -116,10 +114,18 @@ impl Pair {
         About {
             names,
             issuer,
-            days,
+            good,
             key,
         }
     }
+}
+
+/// Seconds from the epoch, far in the past if it is no time at all.
+fn seconds(time: &Asn1TimeRef) -> i64 {
+    let since = Asn1Time::from_unix(0).and_then(|epoch| epoch.diff(time));
+    since.map_or(i64::MIN, |since| {
+        i64::from(since.days) * 86_400 + i64::from(since.secs)
+    })
 }
 
 /// Whose a certificate is.
