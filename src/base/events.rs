@@ -111,6 +111,7 @@ events! {
     SPOOL_MISSING     0x020a Sos "spool_missing";
     MAILBOX_IN_USE    0x0210 Err "mailbox_in_use";
     MAILBOX_TAKEN     0x0211 Inf "mailbox_taken_over";
+    QUOTA_FAILED      0x0220 Adm "quota_failed";
     // 0x0300 to 0x03ff: pcheckd
     CHECK_BAD         0x0301 Err "check_bad";
     CHECK_DENIED      0x0302 Adm "check_denied";
@@ -119,6 +120,7 @@ events! {
     // 0x0400 to 0x04ff: pdeliver
     DELIVERED         0x0401 Inf "delivered";
     NOT_DELIVERED     0x0402 Adm "not_delivered";
+    OVER_QUOTA        0x0403 Err "over_quota";
 }
 
 #[cfg(test)]

@@ -34,6 +34,7 @@ pub(crate) struct Delivery {
     host: Vec<u8>,
     text: Crlf,
     out: Vec<u8>,
+    sealed: bool,
 }
 
 /// A message that is stored.
@@ -65,6 +66,7 @@ impl Delivery {
             host,
             text: Crlf::default(),
             out: Vec::with_capacity(PIECE),
+            sealed: false,
         })
     }
 
@@ -86,16 +88,26 @@ impl Delivery {
         Ok(())
     }
 
+    /// Ends the text, waits until it is on disk, and tells its length there.
+    ///
+    /// # Errors
+    /// The file cannot be written.
+    pub(crate) fn seal(&mut self) -> Result<u64, Error> {
+        if !std::mem::replace(&mut self.sealed, true) {
+            let end = self.text.end();
+            self.out.extend_from_slice(end);
+            self.flush()?;
+            self.file.sync_all().map_err(on("file in tmp"))?;
+        }
+        Ok(self.text.octets())
+    }
+
     /// Stores the message. When this returns it is on disk.
     ///
     /// # Errors
     /// It is not stored.
     pub(crate) fn commit(mut self) -> Result<Stored, Error> {
-        let end = self.text.end();
-        self.out.extend_from_slice(end);
-        self.flush()?;
-        self.file.sync_all().map_err(on("file in tmp"))?;
-        let octets = self.text.octets();
+        let octets = self.seal()?;
         let name = self.publish(octets).map_err(on("file in new"))?;
         if let Err(why) = self.new.sync() {
             // Whether it is on disk cannot be known, so nobody shall see it.

@@ -5,8 +5,9 @@ use std::io;
 
 use super::list::{CUR, DELETED, Entry, GONE, List, SEEN, TWIN};
 use super::maildrop::Maildrop;
-use super::name;
+use super::quota::Ledger;
 use super::spool::Mailbox;
+use super::{Error, name};
 
 /// What came of it.
 #[derive(Debug, Default)]
@@ -23,6 +24,8 @@ pub(crate) struct Expunged {
     /// The first error in removing. If none failed, it means that the
     /// removals may not be on disk.
     pub(crate) why: Option<io::Error>,
+    /// Why the quota of the mailbox is not kept right, if it is not.
+    pub(crate) quota: Option<Error>,
 }
 
 impl Expunged {
@@ -45,16 +48,31 @@ impl Maildrop {
         };
         let mut touched = Touched::default();
         let doomed = self.list.entries.iter().filter(|e| e.is(DELETED)).count() as u64;
-        let missed = self.list.remove(mailbox, &mut done, &mut touched);
+        let mut ledger = match doomed {
+            0 => None,
+            _ => Ledger::open(mailbox, None).unwrap_or_else(|why| {
+                done.quota = Some(why);
+                None
+            }),
+        };
+        let missed = self
+            .list
+            .remove(mailbox, &mut ledger, &mut done, &mut touched);
         // What is not where it was may have been renamed meanwhile.
         if missed > 0 {
             match self.list.refresh(mailbox) {
-                Ok(()) => drop(self.list.remove(mailbox, &mut done, &mut touched)),
+                Ok(()) => drop(
+                    self.list
+                        .remove(mailbox, &mut ledger, &mut done, &mut touched),
+                ),
                 Err(why) => {
                     done.failed += missed;
                     done.note(io::Error::other(why.to_string()));
                 }
             }
+        }
+        if let Some(Err(why)) = ledger.map(Ledger::settle) {
+            done.quota = Some(why);
         }
         done.gone = doomed - done.removed - done.failed;
         if !master {
@@ -68,7 +86,13 @@ impl Maildrop {
 impl List {
     /// One try to remove what is deleted and not gone. Returns how many
     /// were not there.
-    fn remove(&mut self, mailbox: &Mailbox, done: &mut Expunged, touched: &mut Touched) -> u64 {
+    fn remove(
+        &mut self,
+        mailbox: &Mailbox,
+        ledger: &mut Option<Ledger<'_>>,
+        done: &mut Expunged,
+        touched: &mut Touched,
+    ) -> u64 {
         done.failed = 0;
         let mut missed = 0;
         for at in 0..self.entries.len() {
@@ -76,9 +100,10 @@ impl List {
             if !entry.is(DELETED) || entry.is(GONE) {
                 continue;
             }
-            let removed = match mailbox.folder(entry.is(CUR)) {
-                Some(folder) => folder.unlink(self.name(&entry)),
-                None => Err(io::ErrorKind::NotFound.into()),
+            let removed = match (mailbox.folder(entry.is(CUR)), &mut *ledger) {
+                (Some(folder), Some(ledger)) => ledger.unlink(folder, self.name(&entry)),
+                (Some(folder), None) => folder.unlink(self.name(&entry)),
+                (None, _) => Err(io::ErrorKind::NotFound.into()),
             };
             match removed {
                 Ok(()) => {

@@ -13,6 +13,7 @@ mod list;
 pub(crate) mod maildrop;
 mod name;
 pub(crate) mod peek;
+pub(crate) mod quota;
 mod scan;
 pub(crate) mod spool;
 pub(crate) mod uidl;

@@ -37,6 +37,19 @@ pub(crate) fn promised(name: &[u8]) -> Option<u64> {
     (disk <= wire && wire <= most).then_some(wire)
 }
 
+/// Octets on disk as the name tells them (`S=`).
+pub(crate) fn disk(name: &[u8]) -> Option<u64> {
+    let mut fields = base(name).split(|&b| b == b',').skip(1);
+    fields.find_map(|field| number(field.strip_prefix(b"S=")?))
+}
+
+/// Whether the message is marked as thrown away, but not yet removed (`T`).
+pub(crate) fn is_trashed(name: &[u8]) -> bool {
+    let info = &name[base(name).len()..];
+    info.strip_prefix(b":2,")
+        .is_some_and(|flags| flags.contains(&b'T'))
+}
+
 /// The base of the same message with right sizes, if it has sizes in our own
 /// form; only they can be changed without giving the message another core.
 pub(crate) fn mended(name: &[u8], disk: u64, wire: u64) -> Option<Vec<u8>> {
@@ -141,6 +154,15 @@ mod tests {
         ] {
             assert_eq!(promised(name), None, "{}", name.escape_ascii());
         }
+    }
+
+    #[test]
+    fn the_length_on_disk_and_the_flag_for_trash_are_in_the_name() {
+        assert_eq!((disk(OURS), is_trashed(OURS)), (Some(10), false));
+        assert_eq!(disk(b"1.x.h,W=3,S=7:2,T"), Some(7));
+        assert_eq!(disk(b"1.x.h,S=,S=x,S=9999999999999999999:2,S=1"), None);
+        assert!(is_trashed(b"1.x.h:2,ST"));
+        assert!(!is_trashed(b"1.T.h:1,T"));
     }
 
     #[test]

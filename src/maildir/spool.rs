@@ -123,6 +123,11 @@ impl Mailbox {
         self.folder.lock().map_err(on("lock of the mailbox"))
     }
 
+    /// The directory itself.
+    pub(super) fn root(&self) -> &Dir {
+        &self.folder
+    }
+
     /// The folder for mail that is being written.
     pub(super) fn tmp(&self) -> io::Result<Dir> {
         self.folder.sub(b"tmp")

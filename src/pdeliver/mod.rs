@@ -5,47 +5,38 @@
 
 mod format;
 mod input;
+mod job;
+mod trace;
 
-use std::path::PathBuf;
 use std::process::ExitCode;
 
-use crate::base::log::{self, Target};
-use crate::base::names;
-use crate::base::opt::{self, Asked, Matches, Options};
+use crate::base::log;
+use crate::base::opt::{self, Asked};
 use crate::base::out::complain;
-use crate::base::paths;
 use crate::maildir::Error;
 use crate::maildir::deliver::{Delivery, Stored};
+use crate::maildir::quota::{Ledger, Sum};
 use crate::maildir::spool::{Mailbox, Spool};
 use crate::sys::proc::host;
 
 use format::{Format, Undot};
 use input::{Input, Stopped};
-
-const SYNOPSIS: &str = "[-chV] [-f LF|CRLF|NET] [-i ID] [-l LOG] [-m SPOOL] MAILBOX";
+use job::{Job, SYNOPSIS};
 
 /// Wrong command line (sysexits.h).
 const EX_USAGE: u8 = 64;
+/// Not stored, and it will not be.
+const EX_CANTCREAT: u8 = 73;
 /// Not stored; to be tried again.
 const EX_TEMPFAIL: u8 = 75;
-
-/// What the command line says.
-#[derive(Debug)]
-struct Job {
-    spool: PathBuf,
-    mailbox: String,
-    format: Format,
-    /// Queue id of the MTA, for the log.
-    id: String,
-    log: Target,
-    create: bool,
-}
 
 /// Why a message is not stored.
 #[derive(Debug)]
 enum Failure {
     Mailbox(Error),
     Missing,
+    /// It does not fit; its octets.
+    Full(u64),
     Input(Stopped),
 }
 
@@ -66,6 +57,7 @@ impl std::fmt::Display for Failure {
         match self {
             Failure::Mailbox(why) => write!(f, "{why}"),
             Failure::Missing => f.write_str("mailbox does not exist (-c creates it)"),
+            Failure::Full(_) => f.write_str("mailbox is full (quota exceeded)"),
             Failure::Input(why) => write!(f, "{why}"),
         }
     }
@@ -73,11 +65,11 @@ impl std::fmt::Display for Failure {
 
 /// The main function.
 pub fn main() -> ExitCode {
-    let matches = match opt::parse("pdeliver", SYNOPSIS, options(), EX_USAGE) {
+    let matches = match opt::parse("pdeliver", SYNOPSIS, job::options(), EX_USAGE) {
         Asked::Run(matches) => matches,
         Asked::Leave(status) => return status,
     };
-    let job = match Job::of(&matches) {
+    let job = match Job::of(&matches, |name| std::env::var_os(name)) {
         Ok(job) => job,
         Err(why) => {
             complain(format_args!("pdeliver: {why}"));
@@ -101,60 +93,38 @@ pub fn main() -> ExitCode {
             ExitCode::SUCCESS
         }
         Err(why) => {
-            event!(
-                NOT_DELIVERED,
-                job.id,
-                mbox = job.mailbox,
-                why = format_args!("{why}"),
-            );
+            let status = job.refuse(&why);
             complain(format_args!("pdeliver: {}: {why}", job.mailbox));
-            ExitCode::from(EX_TEMPFAIL)
+            ExitCode::from(status)
         }
     }
 }
 
-fn options() -> Options {
-    let mut options = Options::new();
-    options.optflag("c", "create", "create the mailbox if it does not exist");
-    options.optopt("f", "format", "how the input is written", "LF|CRLF|NET");
-    options.optopt("i", "id", "queue id of the MTA, for the log", "ID");
-    options.optopt(
-        "l",
-        "logfile",
-        "a file, stderr, syslog, or syslog:SOCKET",
-        "LOG",
-    );
-    options.optopt("m", "mailboxdir", "the root of all mailboxes", "SPOOL");
-    options
-}
-
 impl Job {
-    fn of(matches: &Matches) -> Result<Job, String> {
-        let text = |name, usual: &str| matches.opt_str(name).unwrap_or(usual.into());
-        let [mailbox] = &matches.free[..] else {
-            return Err("one mailbox must be named".into());
-        };
-        if let Err(why) = names::mailbox(mailbox.as_bytes()) {
-            return Err(format!("mailbox {mailbox:?} {why}"));
+    /// Logs why the message is not stored; returns the exit status for that.
+    fn refuse(&self, why: &Failure) -> u8 {
+        if let Failure::Full(octets) = why {
+            event!(OVER_QUOTA, self.id, mbox = self.mailbox, octets = octets);
+            return if self.bounce {
+                EX_CANTCREAT
+            } else {
+                EX_TEMPFAIL
+            };
         }
-        let format = text("f", "LF");
-        let Some(format) = Format::parse(&format) else {
-            return Err(format!("format {format:?} is none of LF, CRLF, NET"));
-        };
-        Ok(Job {
-            spool: text("m", paths::SPOOL).into(),
-            mailbox: mailbox.clone(),
-            format,
-            id: text("i", "-"),
-            log: Target::parse(&text("l", "syslog")),
-            create: matches.opt_present("c"),
-        })
+        event!(
+            NOT_DELIVERED,
+            self.id,
+            mbox = self.mailbox,
+            why = format_args!("{why}"),
+        );
+        EX_TEMPFAIL
     }
 
     fn run(&self) -> Result<Stored, Failure> {
         let mut input = Input::open()?;
         let mailbox = self.mailbox()?;
         let mut delivery = Delivery::begin(&mailbox, &host())?;
+        delivery.write(&self.fields)?;
         let mut undot = Undot::new();
         let mut piece = vec![0; 64 * 1024];
         loop {
@@ -168,9 +138,39 @@ impl Job {
                 break;
             }
         }
+        let octets = delivery.seal()?;
         // From here on a signal comes too late: the message will be stored.
         input.check()?;
-        Ok(delivery.commit()?)
+        self.store(&mailbox, delivery, octets)
+    }
+
+    /// Stores the message if there is room for it. Nobody else can take the
+    /// room meanwhile. A quota that is not ours to set, and that cannot be
+    /// read, holds no mail up.
+    fn store(&self, mailbox: &Mailbox, delivery: Delivery, octets: u64) -> Result<Stored, Failure> {
+        let mut ledger = match Ledger::open(mailbox, self.limits) {
+            Err(why) if self.limits.is_none() => {
+                event!(
+                    QUOTA_FAILED,
+                    self.id,
+                    mbox = self.mailbox,
+                    why = why.to_string()
+                );
+                None
+            }
+            ledger => ledger?,
+        };
+        if let Some(ledger) = &mut ledger {
+            if !ledger.admits(octets)? {
+                return Err(Failure::Full(octets));
+            }
+            ledger.add(Sum::one(octets))?;
+        }
+        let stored = delivery.commit();
+        if let (Err(_), Some(ledger)) = (&stored, &mut ledger) {
+            let _ = ledger.add(Sum::one(octets).negative());
+        }
+        Ok(stored?)
     }
 
     fn mailbox(&self) -> Result<Mailbox, Failure> {

@@ -36,7 +36,7 @@ pub(super) struct Session<'s> {
     pub(super) removed: u64,
     /// Why the session ends, in a word.
     pub(super) end: &'static str,
-    mailbox: String,
+    pub(super) mailbox: String,
     user: Vec<u8>,
     client: String,
     proxy: SocketAddr,

@@ -181,6 +181,14 @@ impl Session<'_> {
         // Whoever has read our answer may come again at once.
         self.drop.unlock();
         self.seat.let_go(MAILBOX_MARK);
+        if let Some(why) = &done.quota {
+            event!(
+                QUOTA_FAILED,
+                self.sid,
+                mbox = self.mailbox,
+                why = why.to_string()
+            );
+        }
         match &done.why {
             None => ok(&mut self.wire.out, "good bye"),
             Some(why) => {

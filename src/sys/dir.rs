@@ -36,6 +36,8 @@ pub(crate) struct Stat {
     pub(crate) id: (u64, u64),
     /// Time of the last change of the inode; seconds and nanoseconds.
     pub(crate) changed: (i64, i64),
+    /// When its contents were last written, in seconds.
+    pub(crate) written: i64,
 }
 
 /// An open directory.
@@ -62,12 +64,18 @@ impl Dir {
     /// Opens the regular file `name` for reading. A FIFO cannot block this
     /// call; what is no regular file is refused with `InvalidInput`.
     pub(crate) fn read(&self, name: &[u8]) -> io::Result<File> {
-        let flags = OFlag::O_RDONLY
-            | OFlag::O_NOFOLLOW
-            | OFlag::O_NONBLOCK
-            | OFlag::O_NOCTTY
-            | OFlag::O_CLOEXEC;
-        let file = retry(|| fcntl::openat(&self.0, name, flags, Mode::empty()))?;
+        self.regular(name, OFlag::O_RDONLY)
+    }
+
+    /// Opens the regular file `name` for reading, and for writing at its end,
+    /// whoever else writes there. As careful as [`Dir::read`].
+    pub(crate) fn append(&self, name: &[u8]) -> io::Result<File> {
+        self.regular(name, OFlag::O_RDWR | OFlag::O_APPEND)
+    }
+
+    fn regular(&self, name: &[u8], access: OFlag) -> io::Result<File> {
+        let careful = OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK | OFlag::O_NOCTTY | OFlag::O_CLOEXEC;
+        let file = retry(|| fcntl::openat(&self.0, name, access | careful, Mode::empty()))?;
         if stat_of(&retry(|| stat::fstat(&file))?).kind != Kind::File {
             return Err(io::ErrorKind::InvalidInput.into());
         }
@@ -150,9 +158,26 @@ impl Dir {
         self.sub(b".")?.into_each(visit)
     }
 
+    /// As [`Dir::each`], for the names that begin with a dot, without `.` and
+    /// `..`.
+    pub(crate) fn each_hidden<B>(
+        &self,
+        visit: impl FnMut(&[u8], Kind) -> ControlFlow<B>,
+    ) -> io::Result<Option<B>> {
+        self.sub(b".")?.list(true, visit)
+    }
+
     /// As [`Dir::each`], and closes the directory.
     pub(crate) fn into_each<B>(
         self,
+        visit: impl FnMut(&[u8], Kind) -> ControlFlow<B>,
+    ) -> io::Result<Option<B>> {
+        self.list(false, visit)
+    }
+
+    fn list<B>(
+        self,
+        hidden: bool,
         mut visit: impl FnMut(&[u8], Kind) -> ControlFlow<B>,
     ) -> io::Result<Option<B>> {
         let mut entries = nix::dir::Dir::from_fd(self.0)?.into_iter();
@@ -163,7 +188,7 @@ impl Dir {
                 Err(why) => return Err(why.into()),
             };
             let name = entry.file_name().to_bytes();
-            if name.starts_with(b".") {
+            if name.starts_with(b".") != hidden || matches!(name, b"." | b"..") {
                 continue;
             }
             // SAFETY: the iterator owns the descriptor, and outlives this loan.
@@ -223,6 +248,7 @@ fn stat_of(found: &FileStat) -> Stat {
         octets: u64::try_from(found.st_size).unwrap_or(0),
         id: (found.st_dev as u64, found.st_ino as u64),
         changed: (found.st_ctime as i64, found.st_ctime_nsec as i64),
+        written: found.st_mtime as i64,
     }
 }
 
@@ -292,5 +318,30 @@ mod tests {
                 (b"folder".to_vec(), Kind::Directory)
             ]
         );
+        let mut hidden = Vec::new();
+        let end = dir.each_hidden(|name, _| {
+            hidden.push(name.to_vec());
+            ControlFlow::<()>::Continue(())
+        });
+        assert_eq!((end.unwrap(), hidden), (None, vec![b".hidden".to_vec()]));
+    }
+
+    #[test]
+    fn what_is_appended_stands_behind_what_others_appended() {
+        use std::io::{Read, Write};
+        let scratch = Scratch::new("dir-append");
+        let dir = Dir::open(scratch.path()).unwrap();
+        drop(dir.create(b"file").unwrap());
+        let (mut one, mut two) = (dir.append(b"file").unwrap(), dir.append(b"file").unwrap());
+        one.write_all(b"a").unwrap();
+        two.write_all(b"b").unwrap();
+        let mut text = String::new();
+        dir.read(b"file")
+            .unwrap()
+            .read_to_string(&mut text)
+            .unwrap();
+        assert_eq!(text, "ab");
+        symlink("file", scratch.path().join("link")).unwrap();
+        assert!(dir.append(b"link").is_err());
     }
 }
