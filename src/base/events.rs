@@ -69,6 +69,12 @@ events! {
     FILES_REPLACED    0x0014 Inf "files_replaced";
     SANDBOX_PARTIAL   0x0016 Inf "sandbox_partial";
     KEY_EXPOSED       0x0017 Adm "key_exposed";
+    UPGRADE_BEGUN     0x0020 Inf "upgrade_begun";
+    UPGRADED          0x0021 Inf "upgraded";
+    UPGRADE_FAILED    0x0022 Adm "upgrade_failed";
+    TAKEN_OVER        0x0023 Inf "taken_over";
+    NOTIFY_FAILED     0x0024 Adm "notify_failed";
+    SOCKET_UNUSED     0x0025 Adm "socket_unused";
     NUL_IN_INPUT      0x0035 Err "null_byte_in_input";
     // 0x0100 to 0x01ff: pproxy
     LOGIN_OK          0x0101 Inf "login_ok";

@@ -77,6 +77,8 @@ pub(crate) enum Head {
     LoadState,
     /// Counts the rotating secrets.
     Epoch,
+    /// Another master has the listening sockets, too: nobody shuts them.
+    Shared,
 }
 
 /// Numbers of a slot.

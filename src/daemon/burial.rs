@@ -6,6 +6,7 @@ use nix::sys::signal::Signal;
 use super::generation::MOST_DRAINING;
 use super::master::Master;
 use super::service::Service;
+use super::shutdown::Ending;
 use super::vars::DRAINLIMIT;
 use crate::base::clock::{Ms, now};
 use crate::sys::proc::{Death, reap};
@@ -17,7 +18,7 @@ const LONGEST_PAUSE: Ms = 30_000;
 impl<S: Service> Master<S> {
     pub(super) fn reap(&mut self) {
         while let Ok(Some((pid, death))) = reap() {
-            if self.errand_died(pid, death) {
+            if self.errand_died(pid, death) || self.heir_died(pid, death) {
                 continue;
             }
             if let Some(trial) = self.trial.as_mut().filter(|t| t.pool.pid == pid) {
@@ -93,7 +94,7 @@ impl<S: Service> Master<S> {
 
     /// Ends the sessions of generations that drain too long, or are too many.
     pub(super) fn limit_draining(&mut self) {
-        if self.ending.is_some() {
+        if !matches!(self.ending, None | Some(Ending::Relieved)) {
             return;
         }
         let limit = self.config.vars.number(DRAINLIMIT) * 1000;

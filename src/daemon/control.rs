@@ -74,7 +74,7 @@ pub(crate) struct Control {
 }
 
 impl Control {
-    /// Binds `RUNDIR/NAME.PID.ctrl` and points `RUNDIR/NAME.ctrl` at it.
+    /// Binds `RUNDIR/NAME.PID.ctrl`.
     ///
     /// # Errors
     /// Why not.
@@ -85,10 +85,6 @@ impl Control {
         let listener = UnixListener::bind(&path)?;
         std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o660))?;
         listener.set_nonblocking(true)?;
-        let fresh = rundir.join(format!("{file}.new"));
-        let _ = std::fs::remove_file(&fresh);
-        std::os::unix::fs::symlink(&file, &fresh)?;
-        std::fs::rename(&fresh, &link)?;
         Ok(Control {
             listener,
             path,
@@ -97,6 +93,23 @@ impl Control {
             clients: Vec::new(),
             next: 0,
         })
+    }
+
+    /// Points `RUNDIR/NAME.ctrl` at it.
+    ///
+    /// # Errors
+    /// Why not.
+    pub(crate) fn point(&self) -> io::Result<()> {
+        let fresh = self.path.with_extension("new");
+        let _ = std::fs::remove_file(&fresh);
+        let file = self.path.file_name().unwrap_or_default();
+        std::os::unix::fs::symlink(file, &fresh)?;
+        std::fs::rename(&fresh, &self.link)
+    }
+
+    /// Where it is.
+    pub(crate) fn rundir(&self) -> &Path {
+        self.path.parent().unwrap_or(Path::new("/"))
     }
 
     /// Removes the socket, and the link if it is still ours.

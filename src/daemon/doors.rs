@@ -16,13 +16,20 @@ pub(crate) struct OpenDoor {
     /// As configured; the port may be 0.
     at: SocketAddr,
     listener: Arc<Listener>,
+    /// Somebody else has opened it: then `at` is what was bound.
+    passed: bool,
 }
 
 impl OpenDoor {
     /// Is this the socket for that object? Two objects that let the kernel
     /// choose a port are told apart by their ids.
     fn serves(&self, id: &str, proto: Proto, at: SocketAddr) -> bool {
-        self.proto == proto && self.at == at && (at.port() != 0 || self.id == id)
+        let same = match at.port() {
+            0 if self.passed => self.at.ip() == at.ip() && self.id == id,
+            0 => self.at == at && self.id == id,
+            _ => self.at == at,
+        };
+        self.proto == proto && same
     }
 }
 
@@ -31,15 +38,17 @@ impl OpenDoor {
 pub(crate) struct Doors(Vec<OpenDoor>);
 
 impl Doors {
-    /// The doors of `config`: those that are open already, and new ones.
+    /// The doors of `config`: those that are open already, those that were
+    /// `passed` to us, and new ones.
     ///
     /// # Errors
     /// Which address cannot be had, and why.
-    pub(crate) fn open(&self, config: &Config) -> Result<Doors, String> {
+    pub(crate) fn open(&self, passed: &Doors, config: &Config) -> Result<Doors, String> {
         let backlog = config.vars.number(BACKLOG) as u32;
         let mut doors = Doors::default();
         for (kind, object, proto, at) in config.doors() {
-            let old = self.0.iter().find(|d| d.serves(&object.id, proto, at));
+            let mut known = self.0.iter().chain(&passed.0);
+            let old = known.find(|d| d.serves(&object.id, proto, at));
             let listener = match old {
                 Some(door) => door.listener.clone(),
                 None => Arc::new(Listener::open(proto, at, backlog).map_err(|why| {
@@ -54,14 +63,24 @@ impl Doors {
                 proto,
                 at,
                 listener,
+                passed: false,
             });
         }
         doors
-            .0
-            .iter()
-            .try_for_each(|d| d.listener.set_backlog(backlog))
+            .set_backlog(backlog)
             .map_err(|why| format!("backlog: {why}"))?;
         Ok(doors)
+    }
+
+    fn set_backlog(&self, backlog: u32) -> std::io::Result<()> {
+        let mut doors = self.0.iter();
+        doors.try_for_each(|d| d.listener.set_backlog(backlog))
+    }
+
+    /// Opens again those that somebody else has shut.
+    pub(crate) fn revive(&self, backlog: u32) {
+        // If that fails it is tried again.
+        let _ = self.set_backlog(backlog);
     }
 
     /// As the pool gets them: with the place of the object among its kind.
@@ -80,15 +99,41 @@ impl Doors {
 
     /// Shuts, for all who hold them, the doors that are not in `kept`.
     pub(crate) fn shut_all_but(&self, kept: &Doors) {
-        let lives = |door: &OpenDoor| {
-            kept.0
-                .iter()
-                .any(|k| Arc::ptr_eq(&k.listener, &door.listener))
+        let gone = self.without(kept).0;
+        gone.iter().for_each(|door| door.listener.close_for_all());
+    }
+
+    /// Adds a socket that somebody else has bound, under the name it was
+    /// given; if it is not bound it is of no use and closed.
+    pub(crate) fn pass(&mut self, id: String, listener: Listener) {
+        let (proto, Some(at)) = (listener.proto(), listener.local()) else {
+            return;
         };
+        let (listener, passed) = (Arc::new(listener), true);
+        self.0.push(OpenDoor {
+            id,
+            proto,
+            at,
+            listener,
+            passed,
+        });
+    }
+
+    /// Those that are not in `other`.
+    pub(crate) fn without(&self, other: &Doors) -> Doors {
+        let is_there = |door: &OpenDoor| {
+            let mut others = other.0.iter();
+            others.any(|o| Arc::ptr_eq(&o.listener, &door.listener))
+        };
+        let left = self.0.iter().filter(|door| !is_there(door));
+        Doors(left.cloned().collect())
+    }
+
+    /// Each with the name of its object and the address that was bound.
+    pub(crate) fn each(&self) -> impl Iterator<Item = (&str, &Listener)> {
         self.0
             .iter()
-            .filter(|door| !lives(door))
-            .for_each(|door| door.listener.close_for_all());
+            .map(|door| (door.id.as_str(), &*door.listener))
     }
 
     /// The address that was really bound for an object.
@@ -99,5 +144,27 @@ impl Doors {
             .find(|d| d.id == id && d.at == at)?
             .listener
             .local()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_passed_socket_is_known_by_its_address_or_by_its_name() {
+        let mut doors = Doors::default();
+        let at: SocketAddr = "127.0.0.1:0".parse().unwrap();
+        let listener = Listener::open(Proto::Tcp, at, 5).unwrap();
+        let bound = listener.local().unwrap();
+        doors.pass("main".into(), listener);
+        let serves = |id, proto, at| doors.0[0].serves(id, proto, at);
+        assert!(serves("other", Proto::Tcp, bound) && serves("main", Proto::Tcp, at));
+        assert!(!serves("other", Proto::Tcp, at), "any port, another name");
+        assert!(!serves("main", Proto::Udp, bound), "another protocol");
+        let elsewhere = SocketAddr::new("127.0.0.2".parse().unwrap(), bound.port());
+        assert!(!serves("main", Proto::Tcp, elsewhere), "another address");
+        assert_eq!(doors.without(&doors.clone()).each().count(), 0);
+        assert_eq!(doors.without(&Doors::default()).each().count(), 1);
     }
 }

@@ -74,6 +74,7 @@ impl<S: Service> Master<S> {
                 drop(ours);
                 self.let_go();
                 (self.doors, self.trial) = (Doors::default(), None);
+                self.passed = Doors::default();
                 nix::unistd::alarm::set((seconds + GRACE) as u32);
                 leave(i32::from(self.run_errand(theirs, which, args).is_err()))
             }

@@ -54,6 +54,14 @@ impl Pool {
         self.rows.contains(&row)
     }
 
+    /// It shall go; it looks at the page why.
+    pub(crate) fn retire(&mut self) {
+        if self.retired == 0 {
+            self.retired = now();
+        }
+        self.signal(LOOK);
+    }
+
     /// Signals the pool and all its workers. The number of the group is not
     /// given away as long as one of them lives.
     pub(crate) fn signal(&self, which: Signal) {
@@ -179,11 +187,6 @@ pub(crate) fn install(board: &Board, trial: &mut Trial, old: &mut [Pool]) -> io:
         .head(Head::Generation)
         .store(trial.pool.generation, Relaxed);
     trial.pool.channel.write_all(b"g")?;
-    for pool in old {
-        if pool.retired == 0 {
-            pool.retired = now();
-        }
-        pool.signal(LOOK);
-    }
+    old.iter_mut().for_each(Pool::retire);
     Ok(())
 }

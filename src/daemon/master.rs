@@ -3,21 +3,27 @@
 
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
+use std::sync::atomic::Ordering::Relaxed;
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::Signal;
 
-use super::board::Board;
+use super::board::{Board, Head};
+use super::channel::Channel;
 use super::config::{Config, Object};
 use super::control::Control;
 use super::doors::Doors;
 use super::errand::Errand;
 use super::generation::{Cause, Pool, Trial};
+use super::heir::Heir;
 use super::keyfiles::Look;
+use super::notify::Notify;
+use super::origin::Origin;
 use super::pidfile::PidFile;
 use super::service::{Role, Service};
 use super::shutdown::Ending;
 use super::signals::{POWER, Signals};
+use super::upgrade::{Relief, Upgrade};
 use super::vars::{MAXSESSION, SESSIONLIMIT, TICKETLIFE};
 use super::words::Act;
 use crate::base::clock::{Ms, now};
@@ -32,6 +38,20 @@ pub(super) struct Master<S> {
     pub(super) edition: u64,
     pub(super) verbs: Vec<Verb<Act>>,
     pub(super) doors: Doors,
+    /// Sockets that were given to us, for whatever asks for one of them.
+    pub(super) passed: Doors,
+    /// Another master has them, too: they are not shut.
+    pub(super) shared: bool,
+    /// Who is to take our place.
+    pub(super) upgrade: Option<Upgrade>,
+    /// Who has taken it.
+    pub(super) relief: Option<Relief>,
+    /// Until then our sockets may be shut by others.
+    pub(super) revive_until: Ms,
+    /// Whose place we are to take.
+    pub(super) heir: Option<Heir>,
+    pub(super) origin: Origin,
+    pub(super) notify: Notify,
     pub(super) current: Option<Pool>,
     pub(super) old: Vec<Pool>,
     pub(super) trial: Option<Trial>,
@@ -66,9 +86,16 @@ pub(super) struct Start {
     pub(super) verbs: Vec<Verb<Act>>,
     pub(super) board: Board,
     pub(super) control: Control,
-    pub(super) pidfile: PidFile,
+    /// None: that of another master is still there.
+    pub(super) pidfile: Option<PidFile>,
     pub(super) foreground: bool,
     pub(super) ready: Ready,
+    pub(super) passed: Doors,
+    pub(super) heir: Option<Heir>,
+    pub(super) origin: Origin,
+    pub(super) notify: Notify,
+    /// The last generation there was, and when the secrets were made.
+    pub(super) before: (u64, Ms),
 }
 
 /// Lets go of the terminal; with `true`, tells who started us that all is well.
@@ -110,12 +137,22 @@ impl<S: Service> Master<S> {
         use Signal::{SIGCHLD, SIGHUP, SIGINT, SIGQUIT, SIGTERM};
         let (death, death_writer) = crate::sys::proc::pipe()?;
         crate::sys::proc::adopt_orphans();
+        let shared = start.heir.is_some();
+        start.board.head(Head::Shared).store(shared.into(), Relaxed);
         Ok(Master {
             board: start.board,
             config: Config::new(S::TABLES),
             edition: 0,
             verbs: start.verbs,
             doors: Doors::default(),
+            passed: start.passed,
+            shared,
+            upgrade: None,
+            relief: None,
+            revive_until: 0,
+            heir: start.heir,
+            origin: start.origin,
+            notify: start.notify,
             current: None,
             old: Vec::new(),
             trial: None,
@@ -123,11 +160,11 @@ impl<S: Service> Master<S> {
             control: Some(start.control),
             ending: None,
             base: Vec::new(),
-            pidfile: Some(start.pidfile),
+            pidfile: start.pidfile,
             signals: Signals::listen(&[SIGCHLD, SIGHUP, SIGINT, SIGQUIT, SIGTERM, POWER])?,
             death: Some(death),
             death_writer: Some(death_writer),
-            generation: 0,
+            generation: start.before.0,
             foreground: start.foreground,
             ready: Some(start.ready),
             hang_up: false,
@@ -137,7 +174,7 @@ impl<S: Service> Master<S> {
             ticked: 0,
             tried: 0,
             keys: Look::default(),
-            rotated: now(),
+            rotated: start.before.1,
             service: std::marker::PhantomData,
         })
     }
@@ -150,6 +187,10 @@ impl<S: Service> Master<S> {
     pub(super) fn run(mut self, first: Config) -> Result<(), String> {
         crate::sys::title::set(format!("{}: {}", S::TABLES.name, Role::Master.name()).as_bytes());
         let outcome = self.attempt(first, Cause::Start).and_then(|()| self.live());
+        if self.heir.is_some() {
+            // What we have put there the old master puts right.
+            self.pidfile = None;
+        }
         self.close();
         outcome
     }
@@ -161,8 +202,11 @@ impl<S: Service> Master<S> {
             self.reap();
             self.hear_trial()?;
             self.hear_errands();
+            self.hear_upgrade();
+            self.hear_elder()?;
             self.hear_clients();
-            let hurry = self.ending.is_some() || self.replace_at.is_some();
+            self.notify.alive();
+            let hurry = self.is_ending() || self.replace_at.is_some();
             if hurry || now() - self.ticked >= 1000 {
                 self.ticked = now();
                 self.tick();
@@ -171,6 +215,11 @@ impl<S: Service> Master<S> {
                 return Ok(());
             }
         }
+    }
+
+    /// Is all over soon?
+    fn is_ending(&self) -> bool {
+        !matches!(self.ending, None | Some(Ending::Relieved))
     }
 
     fn wait(&self) -> io::Result<()> {
@@ -183,6 +232,9 @@ impl<S: Service> Master<S> {
             self.errand_fds()
                 .map(|fd| PollFd::new(fd, PollFlags::POLLIN)),
         );
+        let heirs = self.upgrade.iter().map(|upgrade| &upgrade.channel);
+        let elders = self.heir.iter().map(|heir| &heir.channel);
+        fds.extend(heirs.chain(elders).filter_map(Channel::interest));
         for (fd, writes) in control.map(Control::interests).unwrap_or_default() {
             fds.push(PollFd::new(
                 fd,
@@ -195,10 +247,13 @@ impl<S: Service> Master<S> {
         }
         let timeout: u16 = match () {
             () if control.is_some_and(Control::busy) => 0,
-            () if self.ending.is_some() => 50,
-            () => self
-                .replace_at
-                .map_or(1000, |at| at.saturating_sub(now()).clamp(10, 1000) as u16),
+            // A worker that is ready to serve does not say so.
+            () if self.is_ending() || self.heir.is_some() => 50,
+            () => {
+                let replace = self.replace_at.map(|at| at.saturating_sub(now()));
+                let most = replace.map_or(1000, |ms| ms.clamp(10, 1000));
+                self.notify.nap(most) as u16
+            }
         };
         match poll(&mut fds, PollTimeout::from(timeout)) {
             Ok(_) | Err(nix::errno::Errno::EINTR) => Ok(()),
@@ -222,7 +277,7 @@ impl<S: Service> Master<S> {
             self.shut_down("delayed");
         }
         let _ = self.signals.take(Signal::SIGCHLD);
-        if self.hang_up && self.trial.is_none() {
+        if self.hang_up && self.trial.is_none() && !self.is_changing_hands() {
             self.hang_up = false;
             self.reload();
         }
@@ -230,6 +285,7 @@ impl<S: Service> Master<S> {
 
     /// HUP: log files and everything else are opened anew.
     fn reload(&mut self) {
+        self.notify.reloading();
         match log::reopen() {
             Ok(()) => event!(LOG_REOPENED, "-"),
             Err(why) => event!(LOG_LOST, "-", why = why),
@@ -239,6 +295,8 @@ impl<S: Service> Master<S> {
         let read = fresh.load_again();
         if let Err(why) = read.and_then(|()| self.attempt(fresh, Cause::Own("SIGHUP"))) {
             event!(LOAD_FAILED, "-", cause = "SIGHUP", why = why);
+            self.notify
+                .unchanged("what SIGHUP asked for could not be loaded");
         }
     }
 
@@ -276,6 +334,7 @@ impl<S: Service> Master<S> {
     fn tick(&mut self) {
         log::mend();
         self.bury();
+        self.revive_doors();
         self.limit_draining();
         self.try_replaced();
         self.try_key_files();

@@ -58,6 +58,9 @@ impl<S: Service> Master<S> {
         if act.changes() || matches!(act, Act::Commit) || act.at_once() {
             event!(CONTROL, "-", words = words.join(" "));
         }
+        if act == Act::Upgrade {
+            return self.upgrade(id, args.words.first().map(String::as_str));
+        }
         if let Act::Errand(n) = act {
             return self.errand(id, n, &args, words);
         }
@@ -182,6 +185,9 @@ impl<S: Service> Master<S> {
         if self.trial.is_some() {
             return Answer::Err("busy: another change is being tried".into());
         }
+        if self.is_changing_hands() {
+            return Answer::Err("busy: an upgrade is under way".into());
+        }
         if let Err(why) = super::master::check::<S>(&config) {
             return Answer::Err(why);
         }
@@ -189,8 +195,7 @@ impl<S: Service> Master<S> {
             self.board.publish(&config);
             self.config = config;
             self.edition += 1;
-            let pools = self.current.iter().chain(&self.old);
-            pools.for_each(|pool| pool.signal(LOOK));
+            self.wake_pools();
             return Answer::Ok("done".into());
         }
         config.resolved.clear();

@@ -32,9 +32,7 @@ impl PidFile {
     fn lock(path: &Path, name: &str) -> io::Result<PidFile> {
         loop {
             let pidfile = Self::lock_what_is_there(path, name)?;
-            let ours = pidfile._file.metadata()?;
-            if std::fs::metadata(path).is_ok_and(|m| (m.dev(), m.ino()) == (ours.dev(), ours.ino()))
-            {
+            if pidfile.is_there() {
                 return Ok(pidfile);
             }
         }
@@ -63,6 +61,31 @@ impl PidFile {
             path: path.into(),
             _file: file,
         })
+    }
+
+    /// Writes it in the place of one that another process may have locked, at
+    /// no moment of which there is none.
+    ///
+    /// # Errors
+    /// Why it cannot be written.
+    pub(crate) fn replace(rundir: &Path, name: &str) -> Result<PidFile, String> {
+        let path = rundir.join(format!("{name}.pid"));
+        let fresh = rundir.join(format!("{name}.pid.{}", std::process::id()));
+        let wrong = |why: io::Error| format!("{}: {why}", path.display());
+        let _ = std::fs::remove_file(&fresh);
+        let mut pidfile = Self::lock_what_is_there(&fresh, name).map_err(wrong)?;
+        std::fs::rename(&fresh, &path).map_err(wrong)?;
+        pidfile.path = path;
+        Ok(pidfile)
+    }
+
+    /// Is the file of that name still ours?
+    pub(crate) fn is_there(&self) -> bool {
+        let same = |ours: std::fs::Metadata| {
+            let there = std::fs::metadata(&self.path);
+            there.is_ok_and(|m| (m.dev(), m.ino()) == (ours.dev(), ours.ino()))
+        };
+        self._file.metadata().is_ok_and(same)
     }
 
     /// We run no more.

@@ -21,7 +21,7 @@ use super::room;
 use super::seat::{SIGNALS, Seat};
 use super::service::{Role, Service};
 use super::signals::{LOOK, POWER, Signals};
-use super::vars::{MAXSESSION, MAXSPARE, MINSPARE};
+use super::vars::{MAXSESSION, MAXSPARE, MINSPARE, TRYTIMEOUT};
 use super::worker::Worker;
 use crate::base::clock::{Ms, NEVER, now};
 use crate::base::log;
@@ -56,6 +56,15 @@ pub(crate) struct Nest {
     /// To the master; closed in workers.
     pub(crate) channel: Option<UnixStream>,
     pub(crate) generation: u64,
+}
+
+impl Board {
+    /// Shuts the doors of a master that is gone, unless another one has them, too.
+    pub(super) fn shut(&self, doors: &[Door]) {
+        if self.head(Head::Shared).load(Relaxed) == 0 {
+            doors.iter().for_each(|door| door.listener.close_for_all());
+        }
+    }
 }
 
 pub(super) struct Pool<S> {
@@ -110,6 +119,9 @@ fn live<S: Service>(mut nest: Nest) -> io::Result<i32> {
     let Some(mut channel) = nest.channel.take() else {
         return Ok(1);
     };
+    // Should the master be killed meanwhile nobody else ends a pool that hangs.
+    let seconds = nest.config.vars.number(TRYTIMEOUT) + GRACE / 1000;
+    nix::unistd::alarm::set(seconds as u32);
     let loaded = load::load::<S>(&mut nest.config).and_then(|service| {
         let bounds = Bounds::set(&service, &nest.config)?;
         Ok((service, bounds))
@@ -126,6 +138,7 @@ fn live<S: Service>(mut nest: Nest) -> io::Result<i32> {
     if channel.read(&mut [0; 1])? == 0 {
         return Ok(0);
     }
+    nix::unistd::alarm::cancel();
     nest.channel = Some(channel);
     bounds.log(nest.generation);
     let children = Brood::new(nest.board.slots())?;
@@ -198,10 +211,7 @@ impl<S: Service> Pool<S> {
     /// The master is gone: nobody new comes in, who is here may finish.
     fn orphaned(&mut self) {
         event!(MASTER_GONE, "-", generation = self.nest.generation);
-        self.nest
-            .doors
-            .iter()
-            .for_each(|door| door.listener.close_for_all());
+        self.nest.board.shut(&self.nest.doors);
         self.ending = true;
     }
 

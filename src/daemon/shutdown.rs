@@ -9,6 +9,7 @@ use super::doors::Doors;
 use super::master::Master;
 use super::service::Service;
 use super::signals::LOOK;
+use super::upgrade::Relief;
 use crate::base::clock::{Ms, now};
 
 /// How long all that are told to go may take, in milliseconds.
@@ -23,6 +24,8 @@ pub(super) enum Ending {
     Delayed,
     /// At once, sessions go on.
     Parent,
+    /// When the last session is over; another master serves.
+    Relieved,
 }
 
 impl<S: Service> Master<S> {
@@ -35,7 +38,7 @@ impl<S: Service> Master<S> {
             "parent" => self.ending = Some(Ending::Parent),
             "delayed" => {
                 self.ending = Some(Ending::Delayed);
-                self.doors.shut_all_but(&Doors::default());
+                self.shut_doors();
                 self.board.head(Head::Generation).store(u64::MAX, Relaxed);
                 pools().for_each(|pool| pool.signal(LOOK));
                 // Another master may start while our last sessions finish.
@@ -43,12 +46,21 @@ impl<S: Service> Master<S> {
             }
             _ => {
                 self.ending = Some(Ending::All(now() + PATIENCE));
-                self.doors.shut_all_but(&Doors::default());
+                self.shut_doors();
                 pools().for_each(|pool| pool.signal(Signal::SIGTERM));
             }
         }
         if self.ending.is_some() {
+            self.notify.stopping(how);
             self.end_trial("the daemon is shutting down");
+            self.end_upgrade("the daemon is shutting down");
+        }
+    }
+
+    /// Nobody else comes in, unless another master has the doors, too.
+    fn shut_doors(&self) {
+        if !self.shared {
+            self.doors.shut_all_but(&Doors::default());
         }
     }
 
@@ -58,6 +70,10 @@ impl<S: Service> Master<S> {
             None => false,
             Some(Ending::Parent) => true,
             Some(Ending::Delayed) => empty,
+            Some(Ending::Relieved) => {
+                let watched = self.relief.as_ref().is_some_and(Relief::is_on_trial);
+                empty && self.upgrade.is_none() && !watched
+            }
             Some(Ending::All(limit)) => {
                 if now() > limit {
                     let pools = self.current.iter().chain(&self.old);

@@ -2,6 +2,7 @@
 
 use std::io::{Read, Write};
 use std::os::unix::fs::DirBuilderExt;
+use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -10,11 +11,19 @@ use nix::sys::signal::Signal;
 use super::board::{Board, Head};
 use super::config::Config;
 use super::control::Control;
+use super::handover::{self, Parcel};
+use super::heir::Heir;
 use super::master::{Master, Ready, Start, check};
+use super::notify::Notify;
+use super::origin::{Origin, absolute};
+use super::passed::{self, Passed};
 use super::pidfile::PidFile;
+use super::rotating::Secrets;
 use super::service::Service;
+
 use super::vars::{ID, LOGLEVEL, MAXSESSION, PID, RUNDIR, SESSIONLIMIT, USER, VERSION};
 use super::words::{self, Act};
+use crate::base::clock::{Ms, now};
 use crate::base::digest;
 use crate::base::log::{self, Knobs, Target};
 use crate::base::opt::{self, Asked, Matches};
@@ -82,26 +91,93 @@ fn options() -> opt::Options {
     options
 }
 
+/// What the command line, and whoever started us, have said.
+struct Plan {
+    config: Config,
+    verbs: Vec<Verb<Act>>,
+    rundir: PathBuf,
+    target: Target,
+    foreground: bool,
+    notify: Notify,
+    origin: Origin,
+}
+
 fn begin<S: Service>(matches: &Matches, verbs: Vec<Verb<Act>>) -> Result<(), Vec<String>> {
-    proc::close_inherited();
-    let foreground = matches.opt_present("d");
-    let rundir =
-        absolute(&matches.opt_str("r").unwrap_or(paths::RUNDIR.into())).map_err(|why| vec![why])?;
-    let config = read::<S>(matches, &verbs, &rundir)?;
+    let mut passed = passed::take();
+    let Some(channel) = passed.channel.take() else {
+        return start::<S>(matches, verbs, passed);
+    };
+    let copy = channel.try_clone().map_err(|why| vec![why.to_string()])?;
+    let outcome = relieve::<S>(matches, verbs, passed, channel);
+    if let Err(errors) = &outcome {
+        let why = handover::error(&errors.join("; "));
+        let _ = (&copy).write_all(why.as_bytes());
+    }
+    outcome
+}
+
+/// An ordinary start.
+fn start<S: Service>(
+    matches: &Matches,
+    verbs: Vec<Verb<Act>>,
+    passed: Passed,
+) -> Result<(), Vec<String>> {
+    let plan = plan::<S>(matches, verbs, None)?;
     if matches.opt_present("n") {
         return Ok(());
     }
-    let target = target(matches, foreground).map_err(|why| vec![why])?;
-    let ready = if foreground {
+    let ready: Ready = if plan.foreground {
         Box::new(|_| ())
     } else {
-        detach(&target).map_err(|why| vec![why])?
+        detach(&plan.target).map_err(|why| vec![why])?
     };
-    live::<S>(config, verbs, &rundir, &target, foreground, ready).map_err(|why| vec![why])
+    let before = before(0, now(), secrets().map_err(|why| vec![why])?);
+    live::<S>(plan, passed, None, ready, before).map_err(|why| vec![why])
 }
 
-fn absolute(path: &str) -> Result<PathBuf, String> {
-    std::path::absolute(path).map_err(|why| format!("{path}: {why}"))
+/// A start in the place of a master that runs, which is our parent.
+fn relieve<S: Service>(
+    matches: &Matches,
+    verbs: Vec<Verb<Act>>,
+    passed: Passed,
+    mut channel: UnixStream,
+) -> Result<(), Vec<String>> {
+    let parcel = handover::receive(&mut channel, S::TABLES.name).map_err(|why| vec![why])?;
+    let plan = plan::<S>(matches, verbs, Some(&parcel))?;
+    if !plan.foreground {
+        proc::new_session().map_err(|why| vec![format!("setsid: {why}")])?;
+    }
+    let heir = Heir::new(channel).map_err(|why| vec![format!("handover: {why}")])?;
+    let before = before(parcel.generation, parcel.rotated, parcel.secrets);
+    live::<S>(plan, passed, Some(heir), Box::new(|_| ()), before).map_err(|why| vec![why])
+}
+
+fn plan<S: Service>(
+    matches: &Matches,
+    verbs: Vec<Verb<Act>>,
+    parcel: Option<&Parcel>,
+) -> Result<Plan, Vec<String>> {
+    let foreground = matches.opt_present("d");
+    let rundir =
+        absolute(&matches.opt_str("r").unwrap_or(paths::RUNDIR.into())).map_err(|why| vec![why])?;
+    let config = read::<S>(matches, &verbs, &rundir, parcel)?;
+    Ok(Plan {
+        config,
+        verbs,
+        rundir,
+        target: target(matches, foreground).map_err(|why| vec![why])?,
+        foreground,
+        notify: Notify::take(),
+        origin: Origin::of(matches).map_err(|why| vec![why])?,
+    })
+}
+
+fn secrets() -> Result<Secrets, String> {
+    let fresh = || digest::random().map_err(|why| format!("no random octets: {why}"));
+    Ok(Secrets {
+        current: fresh()?,
+        previous: fresh()?,
+    })
 }
 
 fn target(matches: &Matches, foreground: bool) -> Result<Target, String> {
@@ -120,6 +196,7 @@ fn read<S: Service>(
     matches: &Matches,
     verbs: &[Verb<Act>],
     rundir: &Path,
+    parcel: Option<&Parcel>,
 ) -> Result<Config, Vec<String>> {
     let mut config = Config::new(S::TABLES);
     let limit = matches.opt_str("s").unwrap_or("4096".into());
@@ -133,10 +210,13 @@ fn read<S: Service>(
     config.vars.put(ID, S::TABLES.name);
     config.vars.put(VERSION, env!("CARGO_PKG_VERSION"));
     config.vars.put(RUNDIR, rundir.display().to_string());
-    if let Some(file) = matches.opt_str("f") {
+    if let Some(parcel) = parcel {
+        let text = parcel.words.join("\n");
+        words::read_text("handover", text.as_bytes(), verbs, &mut config)?;
+    } else if let Some(file) = matches.opt_str("f") {
         words::read_file(Path::new(&file), verbs, &mut config)?;
     }
-    if let Some(user) = matches.opt_str("u") {
+    if let Some(user) = matches.opt_str("u").filter(|_| parcel.is_none()) {
         config
             .vars
             .set("user", &user)
@@ -172,13 +252,27 @@ fn detach(target: &Target) -> Result<Ready, String> {
     }))
 }
 
+/// What there was before this start.
+struct Before {
+    generation: u64,
+    rotated: Ms,
+    secrets: Secrets,
+}
+
+fn before(generation: u64, rotated: Ms, secrets: Secrets) -> Before {
+    Before {
+        generation,
+        rotated,
+        secrets,
+    }
+}
+
 fn live<S: Service>(
-    mut config: Config,
-    verbs: Vec<Verb<Act>>,
-    rundir: &Path,
-    target: &Target,
-    foreground: bool,
+    mut plan: Plan,
+    passed: Passed,
+    heir: Option<Heir>,
     ready: Ready,
+    before: Before,
 ) -> Result<(), String> {
     let name = S::TABLES.name;
     crate::sys::title::init();
@@ -189,44 +283,60 @@ fn live<S: Service>(
     proc::unblock_signals().map_err(|why| format!("sigprocmask: {why}"))?;
     proc::ignore_signals(&[Signal::SIGXFSZ]).map_err(|why| format!("sigaction: {why}"))?;
     nix::sys::stat::umask(nix::sys::stat::Mode::from_bits_truncate(0o022));
-    let sessionlimit = config.vars.number(SESSIONLIMIT) as usize;
+    let sessionlimit = plan.config.vars.number(SESSIONLIMIT) as usize;
     let board = Board::map(sessionlimit, S::TABLES.areas)
         .map_err(|why| format!("no memory for {sessionlimit} slots: {why}"))?;
-    for _ in 0..2 {
-        board.rotate(digest::random().map_err(|why| format!("no random octets: {why}"))?);
-    }
-    board.publish(&config);
+    board.rotate(before.secrets.previous);
+    board.rotate(before.secrets.current);
+    board.publish(&plan.config);
     log::share(Knobs {
         level: board.live(LOGLEVEL),
         debug: board.head(Head::Debug),
         lost: board.head(Head::Lost),
     });
-    log::open(name, target).map_err(|why| format!("{target:?}: {why}"))?;
-    config.vars.put(PID, std::process::id().to_string());
+    log::open(name, &plan.target).map_err(|why| format!("{:?}: {why}", plan.target))?;
+    plan.config.vars.put(PID, std::process::id().to_string());
     let _ = std::fs::DirBuilder::new()
         .recursive(true)
         .mode(0o755)
-        .create(rundir);
-    let pidfile = PidFile::take(rundir, name)?;
-    let greeting = format!("{name} {} ready", env!("CARGO_PKG_VERSION"));
-    let control = Control::open(rundir, name, greeting)
-        .map_err(|why| format!("control socket in {}: {why}", rundir.display()))?;
+        .create(&plan.rundir);
+    let (control, pidfile) = files(&plan.rundir, name, heir.is_none())?;
     event!(
         START,
         "-",
         version = env!("CARGO_PKG_VERSION"),
-        user = config.vars.text(USER),
+        user = plan.config.vars.text(USER),
         sessionlimit = sessionlimit
     );
+    for (socket, why) in &passed.odd {
+        event!(SOCKET_UNUSED, "-", name = socket, why = why);
+    }
     let start = Start {
-        verbs,
+        verbs: plan.verbs,
         board,
         control,
         pidfile,
-        foreground,
+        foreground: plan.foreground,
         ready,
+        passed: passed.doors,
+        heir,
+        origin: plan.origin,
+        notify: plan.notify,
+        before: (before.generation, before.rotated),
     };
     Master::<S>::new(start)
         .map_err(|why| why.to_string())?
-        .run(config)
+        .run(plan.config)
+}
+
+/// The control socket, and the pid file and the link if they are `ours` already.
+fn files(rundir: &Path, name: &str, ours: bool) -> Result<(Control, Option<PidFile>), String> {
+    let pidfile = ours.then(|| PidFile::take(rundir, name)).transpose()?;
+    let greeting = format!("{name} {} ready", env!("CARGO_PKG_VERSION"));
+    let wrong = |why| format!("control socket in {}: {why}", rundir.display());
+    let control = Control::open(rundir, name, greeting).map_err(wrong)?;
+    if ours {
+        control.point().map_err(wrong)?;
+    }
+    Ok((control, pidfile))
 }

@@ -29,12 +29,15 @@ impl<S: Service> Master<S> {
         if self.ending.is_some() {
             return Err("busy: the daemon is shutting down".into());
         }
+        if self.is_changing_hands() && cause != Cause::Start {
+            return Err("busy: an upgrade is under way".into());
+        }
         check::<S>(&config)?;
         self.read_key_files(&mut config, &cause)?;
         let pools = || self.current.iter().chain(&self.old);
         self.board
             .give_rows(&mut config, &|row| pools().any(|pool| pool.uses(row)))?;
-        let doors = self.doors.open(&config)?;
+        let doors = self.doors.open(&self.passed, &config)?;
         let (ours, theirs) = UnixStream::pair().map_err(|why| format!("socketpair: {why}"))?;
         ours.set_nonblocking(true)
             .map_err(|why| format!("fcntl: {why}"))?;
@@ -63,6 +66,7 @@ impl<S: Service> Master<S> {
         self.current = None;
         self.old.clear();
         self.errands.clear();
+        (self.upgrade, self.heir) = (None, None);
         self.pidfile = None;
         if let Some(ready) = self.ready.take() {
             ready(false);
@@ -81,7 +85,7 @@ impl<S: Service> Master<S> {
         self.let_go();
         log::set_facility(config.vars.text(LOGFACILITY));
         let doors = doors.for_pool(&config);
-        self.doors = Doors::default();
+        (self.doors, self.passed) = (Doors::default(), Doors::default());
         config.vars.put(GENERATION, generation.to_string());
         let Some(death) = self.death.take() else {
             crate::sys::proc::leave(1)
@@ -133,6 +137,10 @@ impl<S: Service> Master<S> {
         self.doors.shut_all_but(&trial.doors);
         (self.doors, self.config, self.current) = (trial.doors, trial.config, Some(trial.pool));
         self.config.keyfiles.settle();
+        self.revive_doors();
+        if trial.cause == Cause::Start {
+            self.tell_unused();
+        }
         self.edition += 1;
         self.tried = 0;
         self.installed = now();
@@ -141,10 +149,11 @@ impl<S: Service> Master<S> {
         if let Some(ready) = self.ready.take() {
             ready(true);
         }
-        self.answer(
-            trial.cause,
-            Answer::Ok(format!("generation {} is current", self.generation)),
-        );
+        let status = format!("generation {} is current", self.generation);
+        if self.heir.is_none() {
+            self.notify.serving(&status);
+        }
+        self.answer(trial.cause, Answer::Ok(status));
     }
 
     /// The trial failed: nothing has changed.
@@ -154,13 +163,17 @@ impl<S: Service> Master<S> {
         };
         let _ = kill(trial.pool.pid, Signal::SIGKILL);
         trial.pool.signal(Signal::SIGKILL);
-        trial.doors.shut_all_but(&self.doors);
+        if !self.shared {
+            trial.doors.shut_all_but(&self.doors);
+        }
         event!(
             LOAD_FAILED,
             "-",
             generation = trial.pool.generation,
             why = why
         );
+        let left = "a change could not be loaded; the generation before it serves";
+        self.notify.unchanged(left);
         if self.current.is_none() && !matches!(trial.cause, Cause::Start) {
             self.schedule_replacement(true);
         }

@@ -46,13 +46,17 @@ pub(crate) enum Act {
     CounterList,
     CounterReset,
     Shutdown,
+    Upgrade,
 }
 
 impl Act {
     /// Does it do something that no `abort` takes back?
     pub(crate) fn at_once(self) -> bool {
         use Act::*;
-        matches!(self, Shutdown | SessionKick | CounterReset | Do(_))
+        matches!(
+            self,
+            Shutdown | SessionKick | CounterReset | Upgrade | Do(_)
+        )
     }
 
     /// Does it change the configuration?
@@ -89,6 +93,7 @@ static COMMON: &[(&str, Act, &str)] = &[
     ("counter list",                            Act::CounterList,  "lists the counters"),
     ("counter reset",                           Act::CounterReset, "lets them count from 0 again"),
     ("shutdown all|parent|children|delayed",    Act::Shutdown,     "all: ends sessions and daemon; parent: sessions go on; children: ends sessions only; delayed: waits for sessions"),
+    ("upgrade [PROGRAM-FILE]",                  Act::Upgrade,      "starts the program anew, which takes over all but running sessions"),
 ];
 
 /// The words of a program.
@@ -234,8 +239,21 @@ pub(crate) fn read_file(
     verbs: &[Verb<Act>],
     config: &mut Config,
 ) -> Result<(), Vec<String>> {
-    let name = path.display();
+    let name = path.display().to_string();
     let text = read_bounded(path).map_err(|why| vec![format!("{name}: {why}")])?;
+    read_text(&name, &text, verbs, config)
+}
+
+/// The same from what stands in a file, or in something else called `name`.
+///
+/// # Errors
+/// As above.
+pub(crate) fn read_text(
+    name: &str,
+    text: &[u8],
+    verbs: &[Verb<Act>],
+    config: &mut Config,
+) -> Result<(), Vec<String>> {
     let mut errors = Vec::new();
     for (number, line) in text.split(|&b| b == b'\n').enumerate() {
         let line = std::str::from_utf8(line).map_err(|_| "the line is not UTF-8".into());

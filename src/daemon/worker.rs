@@ -93,8 +93,7 @@ impl<S: Service> Worker<'_, S> {
     /// a session that goes on must not keep them open for nobody.
     fn orphaned(&mut self) {
         self.orphan = true;
-        let doors = self.doors.iter();
-        doors.for_each(|door| door.listener.close_for_all());
+        self.seat.board().shut(self.doors);
     }
 
     fn open(&mut self, door: &Door) {

@@ -6,7 +6,7 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 
 use nix::sys::socket::{
     AddressFamily, Backlog, Shutdown, SockFlag, SockProtocol, SockType, SockaddrStorage, bind,
-    listen, setsockopt, shutdown, socket, sockopt,
+    getsockopt, listen, setsockopt, shutdown, socket, sockopt,
 };
 
 use super::stream::Stream;
@@ -66,6 +66,39 @@ impl Listener {
         let listener = Listener::Tcp(fd.into());
         listener.set_backlog(backlog)?;
         Ok(listener)
+    }
+
+    /// Makes a door of a bound socket that somebody else has made, and sets
+    /// what [`Self::open`] would have set.
+    ///
+    /// # Errors
+    /// It is no such socket.
+    pub(crate) fn adopt(fd: OwnedFd) -> io::Result<Listener> {
+        let door = match getsockopt(&fd, sockopt::SockType)? {
+            SockType::Stream => Listener::Tcp(fd.into()),
+            SockType::Datagram => Listener::Udp(fd.into()),
+            _ => return Err(io::ErrorKind::Unsupported.into()),
+        };
+        if door.local().is_none_or(|at| at.port() == 0) {
+            return Err(io::Error::other("it is not bound to an address and port"));
+        }
+        match &door {
+            Listener::Udp(socket) => socket.set_nonblocking(true)?,
+            Listener::Tcp(socket) => {
+                socket.set_nonblocking(true)?;
+                setsockopt(socket, sockopt::TcpNoDelay, &true)?;
+                setsockopt(socket, sockopt::KeepAlive, &true)?;
+            }
+        }
+        Ok(door)
+    }
+
+    /// What kind of door it is.
+    pub(crate) fn proto(&self) -> Proto {
+        match self {
+            Listener::Tcp(_) => Proto::Tcp,
+            Listener::Udp(_) => Proto::Udp,
+        }
     }
 
     /// Sets the queue of connections that nobody has accepted yet; the
@@ -155,5 +188,31 @@ mod tests {
         assert!(TcpStream::connect(at).is_err());
         assert!(door.accept().unwrap().is_none());
         Listener::open(Proto::Tcp, at, 5).unwrap();
+    }
+
+    #[test]
+    fn a_door_that_was_shut_opens_again_when_its_queue_is_set() {
+        let door = Listener::open(Proto::Tcp, "127.0.0.1:0".parse().unwrap(), 5).unwrap();
+        let at = door.local().unwrap();
+        // As one whose port was chosen by us.
+        drop(door);
+        let door = Listener::open(Proto::Tcp, at, 5).unwrap();
+        door.close_for_all();
+        door.set_backlog(5).unwrap();
+        let _client = TcpStream::connect(at).unwrap();
+        assert!(door.accept().unwrap().is_some());
+    }
+
+    #[test]
+    fn a_door_made_by_somebody_else_is_like_one_of_ours() {
+        let made = TcpListener::bind("127.0.0.1:0").unwrap();
+        let at = made.local_addr().unwrap();
+        let door = Listener::adopt(made.into()).unwrap();
+        assert_eq!((door.proto(), door.local()), (Proto::Tcp, Some(at)));
+        assert!(door.accept().unwrap().is_none(), "it does not wait");
+        let (pipe, _) = crate::sys::proc::pipe().unwrap();
+        assert!(Listener::adopt(pipe).is_err());
+        let free = std::os::unix::net::UnixDatagram::unbound().unwrap();
+        assert!(Listener::adopt(free.into()).is_err());
     }
 }

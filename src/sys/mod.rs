@@ -7,6 +7,7 @@ pub(crate) mod dir;
 pub(crate) mod dl;
 pub(crate) mod entropy;
 pub(crate) mod heap;
+pub(crate) mod inherit;
 pub(crate) mod load;
 pub(crate) mod lock;
 pub(crate) mod own;

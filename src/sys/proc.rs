@@ -213,23 +213,6 @@ pub(crate) fn no_core() -> io::Result<()> {
     Ok(())
 }
 
-/// Closes all that this process was started with, but standard input, output
-/// and error: whatever it is, pools and workers would have it, too.
-pub(crate) fn close_inherited() {
-    const FIRST: libc::c_uint = 3;
-    #[cfg(target_os = "linux")]
-    // SAFETY: takes numbers only; nothing has been opened yet that could be closed.
-    unsafe {
-        libc::syscall(libc::SYS_close_range, FIRST, libc::c_uint::MAX, 0u32)
-    };
-    #[cfg(any(target_os = "freebsd", target_os = "openbsd"))]
-    // SAFETY: as above.
-    unsafe {
-        libc::closefrom(FIRST as libc::c_int)
-    };
-    let _ = FIRST;
-}
-
 /// Points standard input, output and, unless it is to be kept, standard
 /// error at `/dev/null`.
 pub(crate) fn silence_stdio(keep_stderr: bool) -> io::Result<()> {

@@ -10,6 +10,13 @@ pub(crate) fn monotonic_ms() -> u64 {
         .unwrap_or(0)
 }
 
+/// The same clock in microseconds.
+pub(crate) fn monotonic_us() -> u64 {
+    clock_gettime(ClockId::CLOCK_MONOTONIC)
+        .map(|t| t.tv_sec() as u64 * 1_000_000 + t.tv_nsec() as u64 / 1000)
+        .unwrap_or(0)
+}
+
 /// A point in local time, as broken down by the C library.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Local {
