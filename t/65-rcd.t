@@ -1,7 +1,7 @@
 #!/bin/sh
 # rc.d: the start scripts start, query, reload and stop the three daemons, and tell the truth.
 . t/lib/tap.sh
-plan 26
+plan 27
 
 mkdir "$T/etc"
 export POPULAR_CONFDIR="$T/etc" POPULAR_SUBR="$PWD/rc.d/popular.subr"
@@ -44,6 +44,7 @@ talk 1 'USER anna' 'PASS secret' 'STAT' 'QUIT'
 line 4 '^\+OK 0 0' 'started this way they work together'
 
 rc pproxy reload 0 'reload is accepted'
+rc pproxy upgrade 0 'upgrade is, too'
 echo 'nonsense' >"$T/users"
 rc pproxy reload 1 'reload of a broken file of users is refused'
 echo 'vserv add' >>"$T/etc/pproxy.rc"
