@@ -13,6 +13,10 @@ SHAREDIR   = $(PREFIX)/share/popular
 MANDIR     = $(PREFIX)/share/man
 CONFDIR    = $(SYSCONFDIR)/popular
 RCDIR      = $(SYSCONFDIR)/init.d
+# Of systemd, on Linux only; empty: none.
+UNITDIR    = $(PREFIX)/lib/systemd/system
+SYSUSERSDIR = $(PREFIX)/lib/sysusers.d
+TMPFILESDIR = $(PREFIX)/lib/tmpfiles.d
 
 CARGO      = cargo
 CARGOFLAGS = --locked
@@ -21,6 +25,8 @@ BIN        = $(TARGET)/release
 PROVE      = prove
 PROVEFLAGS = -j2
 DAEMONS    = pproxy pserv pcheckd
+UNITS      = $(UNITDIR)/pproxy.service $(UNITDIR)/pserv.service $(UNITDIR)/pcheckd.service \
+	$(SYSUSERSDIR)/popular.conf $(TMPFILESDIR)/popular.conf
 CONFFILES  = pproxy.rc pserv.rc pcheckd.rc capa/default
 SCRIPTS    = .ci/run t/*.t t/lib/*.sh t/deps t/bench t/demo t/stand rc.d/*
 
@@ -30,7 +36,8 @@ ENV = PATH="$$PATH:$$HOME/.cargo/bin" POPULAR_PREFIX=$(PREFIX) POPULAR_SYSCONFDI
 	POPULAR_CAPADIR=$(CONFDIR)/capa
 
 # What the files of the tree call by its usual name is called by its name here.
-SED = sed -e 's,/usr/local/lib/popular,$(MODULEDIR),g' -e 's,/usr/local/sbin,$(SBINDIR),g' \
+SED = sed -e 's,/usr/local/lib/systemd/system,$(UNITDIR),g' \
+	-e 's,/usr/local/lib/popular,$(MODULEDIR),g' -e 's,/usr/local/sbin,$(SBINDIR),g' \
 	-e 's,/usr/local/bin,$(BINDIR),g' -e 's,/usr/local/share/popular,$(SHAREDIR),g' \
 	-e 's,/usr/local/include,$(INCLUDEDIR),g' -e 's,/etc/popular,$(CONFDIR),g' \
 	-e 's,/run/popular,$(RUNDIR),g' -e 's,/var/spool/popular,$(SPOOL),g'
@@ -95,6 +102,14 @@ install:
 		if [ -e "$$file" ]; then echo "$(CONFDIR)/$$name is kept as it is"; \
 		else echo "$(CONFDIR)/$$name"; $(SED) "etc/$$name" >"$$file"; fi; done
 	umask 022; $(SED) rc.d/popular.subr >"$(DESTDIR)$(SHAREDIR)/popular.subr"
+	@set -e; umask 022; run="$(RUNDIR)"; \
+		[ -n "$(UNITDIR)" ] && [ "$$(uname)" = Linux ] || exit 0; \
+		case $$run in /run/*) run="RuntimeDirectory=$${run#/run/}" ;; \
+		*) run="ReadWritePaths=-$$run" ;; esac; \
+		for file in $(UNITS); do \
+		dir="$(DESTDIR)$${file%/*}"; from=$${file##*/}; echo "$$file"; install -d "$$dir"; \
+		case $$from in *.conf) from=$${dir##*/}; from="popular.$${from%.d}.conf" ;; esac; \
+		$(SED) -e "s,^RuntimeDirectory=.*,$$run," "etc/systemd/$$from" >"$(DESTDIR)$$file"; done
 
 # Start files that were edited stay, and say so.
 uninstall:
@@ -107,6 +122,7 @@ uninstall:
 	@for page in man/*.[1-8]; do \
 		rm -f "$(DESTDIR)$(MANDIR)/man$${page##*.}/$${page##*/}"; done
 	@for name in $(DAEMONS); do rm -f "$(DESTDIR)$(RCDIR)/$$name"; done
+	@for file in $(UNITS); do rm -f "$(DESTDIR)$$file"; done
 	@for name in $(CONFFILES); do \
 		file="$(DESTDIR)$(CONFDIR)/$$name"; \
 		if [ ! -e "$$file" ]; then :; \

@@ -1,7 +1,7 @@
 #!/bin/sh
 # The tree: make install puts everything where it belongs, and uninstall leaves nothing.
 . t/lib/tap.sh
-plan 13
+plan 15
 
 unset MAKEFLAGS MFLAGS
 D=$T/root
@@ -32,6 +32,11 @@ is "$(there /etc/popular/pproxy.rc /etc/popular/pserv.rc /etc/popular/pcheckd.rc
     /etc/popular/capa/default)" '' 'so are the start files, and a list of capabilities'
 is "$(there /etc/init.d/pproxy /usr/local/share/popular/popular.subr)" '' \
     'and the start scripts'
+units=$(case $(uname) in Linux) echo pproxy pserv pcheckd ;; esac)
+is "$(for name in $units; do there "/usr/local/lib/systemd/system/$name.service"; done)" '' \
+    'and units, where there is systemd'
+is "$(there ${units:+/usr/local/lib/sysusers.d/popular.conf /usr/local/lib/tmpfiles.d/popular.conf})" '' \
+    'and who makes user and directories'
 is "$(find "$D" -mindepth 1 ! -perm -044)" '' 'everybody may read all of it'
 
 echo 'set maxsession 7' >"$D/etc/popular/pproxy.rc"
@@ -44,8 +49,8 @@ rm "$D/etc/popular/pproxy.rc"
 mk install PREFIX=/opt/popular SYSCONFDIR=/opt/etc RUNDIR=/opt/run
 is "$(there /opt/popular/sbin/pproxy /opt/etc/popular/pserv.rc /opt/etc/init.d/pserv)" '' \
     'other places are taken'
-is "$(grep -rlE '/usr/local|[^t]/etc/popular|[^t]/run/popular' "$D/opt/etc" "$D/opt/popular/share")" '' \
-    'and named in scripts, start files and manual'
+is "$(grep -rlE '/usr/local|[^t]/etc/popular|[^t]/run/popular|=popular$' "$D/opt/etc" "$D/opt/popular/share" \
+    ${units:+"$D/opt/popular/lib/systemd"})" '' 'and named in scripts, start files, units and manual'
 mk uninstall PREFIX=/opt/popular SYSCONFDIR=/opt/etc RUNDIR=/opt/run
 [ ! -e "$D" ]
 ok $? 'uninstall leaves no file and no directory' "$(find "$D" 2>&1)"
