@@ -3,4 +3,5 @@
 pub(crate) mod ask;
 pub(crate) mod keyed;
 pub(crate) mod silence;
+pub(crate) mod table;
 pub(crate) mod wire;

@@ -1,6 +1,10 @@
 //! The mail-check daemon: is there mail in a mailbox, how high is the load?
 
 mod answer;
+mod mail;
+#[cfg(test)]
+mod rig;
+mod trouble;
 mod vars;
 
 use std::io;
@@ -24,7 +28,7 @@ static TABLES: Tables = Tables {
     vars: vars::VARS,
     kinds: vars::KINDS,
     counters: vars::COUNTERS,
-    areas: &[],
+    areas: vars::AREAS,
     words: &[],
     errands: &[],
 };

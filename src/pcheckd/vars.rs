@@ -2,6 +2,7 @@
 
 use crate::base::paths;
 use crate::base::vars::vars;
+use crate::check::table::WORDS;
 use crate::daemon::config::Kind;
 use crate::daemon::vars::COUNT;
 use crate::net::listen::Proto;
@@ -13,6 +14,7 @@ mod table {
         SPOOL     "spool"     Fixed Dir,            paths::SPOOL, "root of all mailboxes; holds the file .popular-spool";
         CHROOT    "chroot"    Fixed Bool,           "no", "whether the spool becomes the root directory of pool and workers";
         EMPTYLOAD "emptyload" Live  Decimal(0, 1_000_000), "0",   "load average from which on no mailbox is looked at; 0: none";
+        TRUSTTIMES "trusttimes" Live Bool,          "yes", "whether a mailbox is not read again as long as its folders have not changed";
     }
 }
 pub(super) use table::*;
@@ -42,6 +44,12 @@ pub(super) static KINDS: &[Kind] = &[Kind {
     help: "listens for questions at an address",
 }];
 
+/// The area of the shared page in which is remembered what was in mailboxes.
+pub(super) const KNOWN: usize = 0;
+
+/// The areas, in words. No page that nobody writes to takes memory.
+pub(super) static AREAS: &[usize] = &[WORDS];
+
 /// What is counted.
 #[derive(Clone, Copy)]
 pub(super) enum Count {
@@ -57,13 +65,14 @@ pub(super) enum Count {
     Busy,
     Unsent,
     Unkeyed,
+    Unread,
 }
 
 #[rustfmt::skip]
 pub(super) static COUNTERS: &[&str] = &[
     "questions", "denied", "disabled", "bad", "failed",
     "load", "no_mails", "old_mails", "new_mails", "load_too_high", "unsent",
-    "unkeyed",
+    "unkeyed", "unread",
 ];
 
 #[cfg(test)]
@@ -72,8 +81,9 @@ mod tests {
 
     #[test]
     fn every_count_has_a_name() {
-        assert_eq!(COUNTERS.len(), Count::Unkeyed as usize + 1);
+        assert_eq!(COUNTERS.len(), Count::Unread as usize + 1);
         assert_eq!(COUNTERS[Count::Load as usize], "load");
         assert_eq!(COUNTERS[Count::Busy as usize], "load_too_high");
+        assert_eq!(COUNTERS[Count::Unread as usize], "unread");
     }
 }

@@ -40,6 +40,13 @@ pub(crate) struct Stat {
     pub(crate) written: i64,
 }
 
+/// What stands at the end of a path that no directory was opened for. Links on
+/// the way there are followed, the last name is not: so it tells only whether
+/// something that was reached safely before is still there, as it was.
+pub(crate) fn stat_path(path: &[u8]) -> io::Result<Stat> {
+    retry(|| stat::lstat(path)).map(|found| stat_of(&found))
+}
+
 /// An open directory.
 #[derive(Debug)]
 pub(crate) struct Dir(OwnedFd);
