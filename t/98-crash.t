@@ -1,0 +1,24 @@
+#!/bin/sh
+# pdeliver, pserv: killed at every system call in turn, and failing at each with each error that
+# disks and signals have, they lose and double no mail, and acknowledge nothing that is not there.
+. t/lib/tap.sh
+. t/lib/crash.sh
+plan 4
+
+crash_spool
+errors=ENOSPC,EIO,EDQUOT,EINTR
+crash_deliver KILL,$errors,ENOSPC+,EIO+,EDQUOT+ all >/dev/null
+right 'a delivery leaves all or nothing, wherever it is cut short'
+MAKE=0 crash_deliver KILL,$errors,ENOSPC+ all -c >/dev/null
+right 'also if it makes the mailbox'
+[ "$ROOT" ] || skip='only root may trace the workers'
+if [ -z "${skip-}" ]; then
+    crash_pserv </dev/null
+    crash_serve KILL,$errors all >/dev/null
+    right 'a session removes nothing before QUIT, and what it says it removes, wherever it is cut short'
+    perl t/lib/order.pl "$T/spool/box.trace" >"$T/lax"
+    like "$(cat "$T/lax")" ' wrong=0$' 'and says so when a power cut could not undo it'
+else
+    ok 0 "a session loses nothing # SKIP $skip"
+    ok 0 "nor does a power cut # SKIP $skip"
+fi
