@@ -3,13 +3,21 @@
 # disks and signals have, they lose and double no mail, and acknowledge nothing that is not there.
 . t/lib/tap.sh
 . t/lib/crash.sh
-plan 4
+plan 5
 
 crash_spool
 errors=ENOSPC,EIO,EDQUOT,EINTR
 crash_deliver KILL,$errors,ENOSPC+,EIO+,EDQUOT+ all >/dev/null
 right 'a delivery leaves all or nothing, wherever it is cut short'
-MAKE=0 crash_deliver KILL,$errors,ENOSPC+ all -c >/dev/null
+QUOTA=10000000S,1000C
+export QUOTA
+crash_deliver KILL,$errors,ENOSPC+ all >/dev/null
+unset QUOTA
+right 'and a quota that knows of all there is'
+MAKE=0
+export MAKE
+crash_deliver KILL,$errors,ENOSPC+ all -c >/dev/null
+unset MAKE
 right 'also if it makes the mailbox'
 [ "$ROOT" ] || skip='only root may trace the workers'
 if [ -z "${skip-}" ]; then

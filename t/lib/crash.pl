@@ -8,6 +8,8 @@
 # Status 0 means that the message is in `new`, once and whole; any other that it is not, and only
 # 75 makes every MTA try again; a process that was killed has left a whole message or none. What
 # does not hold is printed; the last line says how many runs there were and how many went wrong.
+# With MAKE=0 in the environment COMMAND has to make the mailbox; with QUOTA=1000000S, say, it has
+# that quota, whose sum may be higher than what is stored but never lower.
 use strict;
 use warnings;
 use File::Path qw(remove_tree);
@@ -17,6 +19,7 @@ die "usage: crash.pl MAIL SPOOL MAILBOX FAULTS CALLS COMMAND ...\n" unless @comm
 my $box = "$spool/$mailbox";
 (my $top = $box) =~ s{^(\Q$spool\E/[^/]+).*}{$1};
 my $make = $ENV{MAKE} // 1;
+my $quota = $ENV{QUOTA};
 my $want = content($mail);
 $want =~ s/\r?\n/\r\n/g;
 my ($runs, $wrong) = (0, 0);
@@ -32,6 +35,10 @@ sub run {
         my $dir = $spool;
         for my $part (split m{/}, $mailbox) { mkdir($dir .= "/$part") }
         mkdir "$box/$_" for qw(tmp cur new);
+        if ($quota) {
+            open my $f, '>', "$box/maildirsize" or die "maildirsize: $!";
+            print $f "$quota\n0 0\n";
+        }
     }
     my $pid = fork // die "fork: $!";
     if (!$pid) {
@@ -63,6 +70,14 @@ sub judge {
     push @bad, 'exit status ' . ($status >> 8)
         if !($status & 127) && $status >> 8 != 0 && $status >> 8 != 75;
     push @bad, "killed by signal " . ($status & 127) if $status & 127 && $what !~ /KILL/;
+    if ($quota && -e "$box/maildirsize") {
+        my (undef, @lines) = split /\n/, content("$box/maildirsize");
+        my ($octets, $messages) = (0, 0);
+        for (@lines) { /^(-?\d+) (-?\d+)$/ and $octets += $1, $messages += $2 }
+        push @bad, "quota knows of $messages messages, $octets octets"
+            if $messages < @new || $octets < @new * length $want
+            || $status == 0 && ($messages != @new || $octets != @new * length $want);
+    }
     $runs++;
     return unless @bad;
     $wrong++;
