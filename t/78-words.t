@@ -8,6 +8,7 @@
 plan 15
 
 suite
+echo 'set mailboxlock off' >>"$T/pserv.rc" # one user may come twice at once here
 mkdir "$T/capa"
 echo 'TOP' >"$T/capa/few"
 cp -r "$T/lib" "$T/lib2"
