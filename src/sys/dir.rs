@@ -9,7 +9,7 @@ use std::path::Path;
 
 use nix::dir::Type;
 use nix::errno::Errno;
-use nix::fcntl::{self, AtFlags, Flock, FlockArg, OFlag};
+use nix::fcntl::{self, AtFlags, OFlag};
 use nix::sys::stat::{self, FileStat, Mode, SFlag};
 use nix::unistd::{self, AccessFlags, UnlinkatFlags};
 
@@ -53,7 +53,7 @@ pub(crate) struct Dir(OwnedFd);
 
 /// A lock on a directory: it ends when this is dropped or the process dies.
 #[derive(Debug)]
-pub(crate) struct Lock(#[expect(dead_code, reason = "held, never looked at")] Flock<OwnedFd>);
+pub(crate) struct Lock(#[expect(dead_code, reason = "held, never looked at")] OwnedFd);
 
 impl Dir {
     /// Opens the directory that `path` leads to. Symbolic links on the way
@@ -127,15 +127,16 @@ impl Dir {
     /// has it locked, be it this very process.
     pub(crate) fn lock(&self) -> io::Result<Option<Lock>> {
         // A lock belongs to one opening of a file.
-        let mut own = self.sub(b".")?.0;
-        loop {
-            match Flock::lock(own, FlockArg::LockExclusiveNonblock) {
-                Ok(lock) => return Ok(Some(Lock(lock))),
-                Err((_, Errno::EWOULDBLOCK)) => return Ok(None),
-                Err((again, Errno::EINTR)) => own = again,
-                Err((_, errno)) => return Err(errno.into()),
+        let own = self.sub(b".")?.0;
+        // SAFETY: the call takes two numbers, and the descriptor stays open behind it.
+        while unsafe { libc::flock(own.as_raw_fd(), libc::LOCK_EX | libc::LOCK_NB) } != 0 {
+            match Errno::last() {
+                Errno::EWOULDBLOCK => return Ok(None),
+                Errno::EINTR => {}
+                errno => return Err(errno.into()),
             }
         }
+        Ok(Some(Lock(own)))
     }
 
     /// What stands behind `name`; a link is not followed.
