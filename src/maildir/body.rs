@@ -1,8 +1,8 @@
 //! The text of one message, read from disk and handed out in wire form.
 
-use std::fs::File;
+use std::fs::{File, Metadata};
 use std::io;
-use std::os::unix::fs::FileExt;
+use std::os::unix::fs::{FileExt, MetadataExt};
 
 use super::crlf::{Crlf, Top};
 
@@ -27,6 +27,9 @@ pub(crate) struct Body {
     crlf: Crlf,
     top: Option<Top>,
     over: bool,
+    /// When the file was last written to, and how it was when it was counted.
+    written: (i64, i64),
+    plain: bool,
 }
 
 impl Body {
@@ -40,10 +43,10 @@ impl Body {
         let (mut at, mut count) = (0, Crlf::default());
         while at < body.disk {
             body.fill(at)?;
-            count.count(&body.piece);
+            body.plain &= count.count(&body.piece);
             at += body.piece.len() as u64;
         }
-        count.end();
+        body.plain &= count.end().is_empty() && !count.is_dotted();
         body.wire = count.octets();
         body.counted = true;
         body.loaded = body.piece.len() as u64 == body.disk;
@@ -60,8 +63,11 @@ impl Body {
     }
 
     fn new(file: File, top: Option<Top>) -> io::Result<Body> {
+        let found = file.metadata()?;
         Ok(Body {
-            disk: file.metadata()?.len(),
+            disk: found.len(),
+            written: written(&found),
+            plain: true,
             file,
             wire: 0,
             counted: false,
@@ -83,6 +89,21 @@ impl Body {
     /// Octets that will be handed out; 0 for TOP, which does not count.
     pub(crate) fn wire(&self) -> u64 {
         self.wire
+    }
+
+    /// The file, if the whole of it goes over the wire as it lies on disk,
+    /// and no line in it begins with a dot; `None` too if it is short, since
+    /// then it has been read already. Whoever sends it must ask whether it
+    /// [`Body::is_unchanged`] at the end.
+    pub(crate) fn as_it_lies(&self) -> Option<&File> {
+        (self.counted && self.plain && !self.loaded).then_some(&self.file)
+    }
+
+    /// Whether the file is what it was when it was opened, as far as its
+    /// length and the time of its last change tell.
+    pub(crate) fn is_unchanged(&self) -> bool {
+        let found = self.file.metadata();
+        found.is_ok_and(|found| found.len() == self.disk && written(&found) == self.written)
     }
 
     /// The next piece in wire form; `None` behind the last.
@@ -136,6 +157,11 @@ impl Body {
     }
 }
 
+/// The time of the last change of its text; flags of mail are in its name.
+fn written(found: &Metadata) -> (i64, i64) {
+    (found.mtime(), found.mtime_nsec())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -185,6 +211,35 @@ mod tests {
                 }
             };
             assert!(end.is_err());
+        }
+    }
+
+    #[test]
+    fn only_a_long_message_in_wire_form_without_dots_is_sent_as_it_lies() {
+        let scratch = Scratch::new("body-plain");
+        let line = "0123456789abcd\r\n";
+        let long = line.repeat(PIECE / 8);
+        for (text, plain) in [
+            (long.clone(), true),
+            (line.into(), false),
+            (long.clone() + "x", false),
+            (long.clone() + "x\n", false),
+            (long.clone() + ".\r\n", false),
+            (".".to_string() + &long, false),
+            (long.clone() + "x.\r\n", true),
+            (long.replacen("d\r", "de", 1), false),
+        ] {
+            let body = Body::counted(open(&scratch, text.as_bytes())).unwrap();
+            assert_eq!(body.as_it_lies().is_some(), plain);
+            assert!(body.is_unchanged());
+            open(&scratch, &text.as_bytes()[1..]);
+            assert!(!body.is_unchanged());
+            assert!(
+                Body::top(open(&scratch, text.as_bytes()), 1)
+                    .unwrap()
+                    .as_it_lies()
+                    .is_none()
+            );
         }
     }
 

@@ -13,19 +13,36 @@ pub(crate) fn line(text: &[u8]) -> Option<usize> {
 }
 
 /// Turns text into wire form piece by piece, and counts.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct Crlf {
     /// Octets in wire form so far; the last line end is not in it.
     octets: u64,
-    /// The last octet seen; 0 before the first.
+    /// The last octet seen; LF before the first, which begins a line.
     last: u8,
+    /// A line begins with a dot, among those that were counted.
+    dotted: bool,
+}
+
+impl Default for Crlf {
+    fn default() -> Crlf {
+        Crlf {
+            octets: 0,
+            last: b'\n',
+            dotted: false,
+        }
+    }
 }
 
 impl Crlf {
     /// Counts a piece without turning it. True if it is in wire form as it
     /// stands.
     pub(crate) fn count(&mut self, piece: &[u8]) -> bool {
-        let bare = bare_lfs(self.last, piece);
+        let odd = pairs(self.last, piece, |a, b| is_bare(a, b) | is_dotted(a, b));
+        let bare = match odd {
+            0 => 0,
+            _ => pairs(self.last, piece, is_bare),
+        };
+        self.dotted |= odd > bare;
         self.last = piece.last().copied().unwrap_or(self.last);
         self.octets += (piece.len() + bare) as u64;
         bare == 0
@@ -57,25 +74,43 @@ impl Crlf {
         b"\r\n"
     }
 
+    /// Whether a line that was counted begins with a dot.
+    pub(crate) fn is_dotted(&self) -> bool {
+        self.dotted
+    }
+
     /// Octets so far.
     pub(crate) fn octets(&self) -> u64 {
         self.octets
     }
 }
 
-/// LFs without a CR before them; `last` is the octet before the piece. The
-/// inner loop sums in octets, which compilers turn into vector code.
-fn bare_lfs(last: u8, piece: &[u8]) -> usize {
+/// Octets summed up at once: less than 256, and a multiple of what vectors hold.
+const BLOCK: usize = 192;
+
+/// An LF without a CR before it.
+fn is_bare(before: u8, octet: u8) -> bool {
+    (octet == b'\n') & (before != b'\r')
+}
+
+/// A dot at the start of a line.
+fn is_dotted(before: u8, octet: u8) -> bool {
+    (octet == b'.') & (before == b'\n')
+}
+
+/// How many octets of a piece, with the one before each, are so; `last` is
+/// the octet before the piece. The inner loop sums in octets, which compilers
+/// turn into vector code.
+fn pairs(last: u8, piece: &[u8], is: impl Fn(u8, u8) -> bool) -> usize {
     let Some((&first, behind)) = piece.split_first() else {
         return 0;
     };
-    let is_bare = |before: u8, octet: u8| u8::from((octet == b'\n') & (before != b'\r'));
-    let blocks = piece.chunks(255).zip(behind.chunks(255));
+    let blocks = piece.chunks(BLOCK).zip(behind.chunks(BLOCK));
     let sum = |(before, octets): (&[u8], &[u8])| {
         let pairs = before.iter().zip(octets);
-        usize::from(pairs.map(|(&a, &b)| is_bare(a, b)).sum::<u8>())
+        usize::from(pairs.map(|(&a, &b)| u8::from(is(a, b))).sum::<u8>())
     };
-    usize::from(is_bare(last, first)) + blocks.map(sum).sum::<usize>()
+    usize::from(is(last, first)) + blocks.map(sum).sum::<usize>()
 }
 
 /// Finds the end of what TOP shows of a message in wire form: the header,
@@ -195,6 +230,8 @@ pub(crate) mod tests {
                 turned.turn(piece, &mut out);
             }
             prop_assert_eq!(unchanged, out == text);
+            let mut lines = text.split_inclusive(|&b| b == b'\n');
+            prop_assert_eq!(counted.is_dotted(), lines.any(|line| line[0] == b'.'));
             out.extend_from_slice(turned.end());
             prop_assert_eq!(counted.end().len() + text.len() == out.len(), unchanged);
             prop_assert_eq!(turned.octets(), out.len() as u64);

@@ -1,6 +1,7 @@
 //! A connected stream socket, with TLS around it or without: reads and writes
 //! that wait as [`super::wait`] does.
 
+use std::fs::File;
 use std::io::{self, IoSlice, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
@@ -12,6 +13,7 @@ use nix::sys::socket::{MsgFlags, recv, send, sendmsg};
 
 use super::tls::Channel;
 use super::wait::{Broken, Deadline, Watch, is_over, wait_one};
+use crate::sys::sendfile::sendfile;
 
 const FLAGS: MsgFlags = MsgFlags::MSG_DONTWAIT.union(MsgFlags::MSG_NOSIGNAL);
 
@@ -92,7 +94,7 @@ impl AsFd for Stream {
 }
 
 /// What would have blocked has moved nothing.
-fn now_or_never(result: io::Result<usize>) -> io::Result<Option<usize>> {
+fn now_or_never<T>(result: io::Result<T>) -> io::Result<Option<T>> {
     match result {
         Err(why) if why.kind() == io::ErrorKind::WouldBlock => Ok(None),
         other => other.map(Some),
@@ -240,6 +242,36 @@ impl Stream {
             }
         }
         Ok(())
+    }
+
+    /// Writes up to `most` octets of a file, from place `at` on, by the kernel
+    /// alone; how many it were, 0 at the end of the file. `None` if that
+    /// cannot be done: with TLS, or on this system.
+    ///
+    /// # Errors
+    /// As [`Self::write_all`]; of kind `Other` if the file cannot be read.
+    pub(crate) fn write_file(
+        &mut self,
+        file: &File,
+        at: u64,
+        most: usize,
+        watch: &dyn Watch,
+        deadline: Deadline<'_>,
+    ) -> Result<Option<usize>, Broken> {
+        let Link::Plain(raw) = &self.link else {
+            return Ok(None);
+        };
+        // The call knows no other way not to wait. The connection is ours alone.
+        raw.0.set_nonblocking(true)?;
+        loop {
+            match now_or_never(sendfile(raw.as_fd(), file, at, most))? {
+                Some(count) => {
+                    self.sent += count.unwrap_or(0) as u64;
+                    return Ok(count);
+                }
+                None => wait_one(raw, PollFlags::POLLOUT, watch, deadline)?,
+            }
+        }
     }
 
     /// Tells the peer that we will send no more.

@@ -2,7 +2,7 @@
 //! (RFC 1939 section 3).
 
 use std::fmt::Display;
-use std::io::Write as _;
+use std::io::{BufRead as _, Write as _};
 
 /// Longest first line of a reply, its end included (RFC 2449 section 4).
 pub(crate) const LONGEST: usize = 512;
@@ -42,6 +42,20 @@ fn put(out: &mut Vec<u8>, status: &str, text: impl Display) {
     out.extend_from_slice(b"\r\n");
 }
 
+/// Where the first line behind this one begins that begins with a dot; the
+/// length of the text if none does.
+fn first_dot(text: &[u8]) -> usize {
+    let mut at = 0;
+    // The reader of a slice searches with memchr, and cannot fail.
+    while let Ok(octets @ 1..) = (&text[at..]).skip_until(b'.') {
+        at += octets;
+        if text[..at].ends_with(b"\n.") {
+            return at - 1;
+        }
+    }
+    text.len()
+}
+
 /// Doubles the dot at the start of a line, across any cutting of the text.
 pub(crate) struct Stuffer {
     line_start: bool,
@@ -61,10 +75,7 @@ impl Stuffer {
             if self.line_start && first == b'.' {
                 out.push(b'.');
             }
-            let end = rest
-                .iter()
-                .position(|&b| b == b'\n')
-                .map_or(rest.len(), |at| at + 1);
+            let end = first_dot(rest);
             out.extend_from_slice(&rest[..end]);
             self.line_start = rest[end - 1] == b'\n';
             rest = &rest[end..];

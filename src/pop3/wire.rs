@@ -1,5 +1,7 @@
 //! A conversation in lines: what was read ahead, what is still to be said.
 
+use std::fs::File;
+
 use crate::base::line::{Got, LineBuf};
 use crate::net::stream::Stream;
 use crate::net::wait::{Broken, Deadline, Watch};
@@ -68,6 +70,21 @@ impl<'w> Wire<'w> {
             }
             self.lines.filled(count);
         }
+    }
+
+    /// Says a part of a file; nothing else may wait to be said.
+    ///
+    /// # Errors
+    /// As [`Stream::write_file`], which see.
+    pub(crate) fn write_file(
+        &mut self,
+        file: &File,
+        at: u64,
+        most: usize,
+        deadline: Deadline<'_>,
+    ) -> Result<Option<usize>, Broken> {
+        let stream = &mut self.stream;
+        stream.write_file(file, at, most, self.watch, deadline)
     }
 
     /// Says what waits to be said.

@@ -1,14 +1,21 @@
 //! What the commands of the TRANSACTION state do (RFC 1939 section 5 to 7).
 
+use std::io::ErrorKind;
+
 use super::session::{DISK, Session};
 use super::vars::MAILBOX_MARK;
 use crate::base::clock::now;
+use crate::daemon::vars::WRITETIMEOUT;
 use crate::maildir::body::Body;
 use crate::maildir::{self, Error};
+use crate::net::wait::Broken;
 use crate::pop3::command::{Next, Refusal, number};
 use crate::pop3::greet::CAPABILITIES;
 use crate::pop3::reply::{SYS_TEMP, Stuffer, err, ok};
 use crate::pop3::wire::CHUNK;
+
+/// Octets that the kernel is asked to send at once.
+const AT_ONCE: usize = 1024 * 1024;
 
 type Outcome = Result<Next, Refusal>;
 
@@ -133,6 +140,18 @@ impl Session<'_> {
     /// Sends a message behind its `+OK`. Once that is said, a message that
     /// cannot be read to its end leaves only one honest way: to hang up.
     fn send(&mut self, number: usize, mut body: Body) -> Next {
+        match self.send_as_it_lies(&body) {
+            Ok(false) => {}
+            Ok(true) => {
+                self.wire.out.extend_from_slice(b".\r\n");
+                return Next::Stay;
+            }
+            Err(Broken::Io(why)) if why.kind() == ErrorKind::Other => {
+                event!(MESSAGE_FAILED, self.sid, message = number, why = why);
+                return self.hang_up("read_error");
+            }
+            Err(broken) => return self.hang_up(broken.reason()),
+        }
         let mut stuffer = Stuffer::default();
         loop {
             match body.next() {
@@ -152,6 +171,31 @@ impl Session<'_> {
         }
         stuffer.end(&mut self.wire.out);
         Next::Stay
+    }
+
+    /// Sends a message by the kernel alone, where that is possible; false if
+    /// it is not. All but the end of the answer is then sent.
+    fn send_as_it_lies(&mut self, body: &Body) -> Result<bool, Broken> {
+        let Some(file) = body.as_it_lies() else {
+            return Ok(false);
+        };
+        self.flush()?;
+        let (seat, mut at) = (self.seat, 0);
+        while at < body.disk() {
+            let most = usize::try_from(body.disk() - at).unwrap_or(usize::MAX);
+            let since = now();
+            let until = || since + seat.var(WRITETIMEOUT) * 1000;
+            match self.wire.write_file(file, at, most.min(AT_ONCE), &until)? {
+                None if at == 0 => return Ok(false),
+                None | Some(0) => break,
+                Some(count) => at += count as u64,
+            }
+        }
+        seat.guard(now() + DISK);
+        match at == body.disk() && body.is_unchanged() {
+            true => Ok(true),
+            false => Err(std::io::Error::other("the message changed while it was read").into()),
+        }
     }
 
     /// Leaves without another word, not even those that wait to be said.

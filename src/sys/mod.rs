@@ -16,6 +16,7 @@ pub(crate) mod sandbox;
 #[cfg(test)]
 pub(crate) mod scratch;
 pub(crate) mod secret;
+pub(crate) mod sendfile;
 pub(crate) mod shm;
 pub(crate) mod ticket;
 pub(crate) mod time;
