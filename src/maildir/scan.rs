@@ -65,6 +65,7 @@ impl List {
                         fresh |= self.meet(file, cur, &mut found);
                     }
                     Kind::Link if first => self.left_out.add(file, "symbolic link"),
+                    Kind::Directory if first => self.left_out.add(file, "directory"),
                     Kind::Other if first => self.left_out.add(file, "no regular file"),
                     _ => {}
                 }
