@@ -117,6 +117,7 @@ events! {
     SPOOL_MISSING     0x020a Sos "spool_missing";
     MAILBOX_IN_USE    0x0210 Err "mailbox_in_use";
     MAILBOX_TAKEN     0x0211 Inf "mailbox_taken_over";
+    DELETEDIR_MISSING 0x0212 Adm "deletedir_missing";
     QUOTA_FAILED      0x0220 Adm "quota_failed";
     // 0x0300 to 0x03ff: pcheckd
     CHECK_BAD         0x0301 Err "check_bad";

@@ -3,6 +3,7 @@
 
 use std::io;
 
+use super::aside::Aside;
 use super::list::{CUR, DELETED, Entry, GONE, List, SEEN, TWIN};
 use super::maildrop::Maildrop;
 use super::quota::Ledger;
@@ -38,15 +39,16 @@ impl Expunged {
 type Touched = [bool; 2];
 
 impl Maildrop {
-    /// Removes what is deleted. Unless it is a master session, what was
-    /// retrieved and stays is marked as seen. Returns when that is on disk;
-    /// each folder is synced once.
+    /// Removes what is deleted, or moves it aside. Unless it is a master
+    /// session, what was retrieved and stays is marked as seen. Returns when
+    /// that is on disk; each folder is synced once.
     pub(crate) fn expunge(&mut self, master: bool) -> Expunged {
         let mut done = Expunged::default();
         let Some(mailbox) = &self.mailbox else {
             return done;
         };
         let mut touched = Touched::default();
+        let aside = &mut self.aside;
         let doomed = self.list.entries.iter().filter(|e| e.is(DELETED)).count() as u64;
         let mut ledger = match doomed {
             0 => None,
@@ -55,16 +57,15 @@ impl Maildrop {
                 None
             }),
         };
-        let missed = self
-            .list
-            .remove(mailbox, &mut ledger, &mut done, &mut touched);
+        let list = &mut self.list;
+        let missed = list.remove(mailbox, aside, &mut ledger, &mut done, &mut touched);
         // What is not where it was may have been renamed meanwhile.
         if missed > 0 {
             match self.list.refresh(mailbox) {
-                Ok(()) => drop(
-                    self.list
-                        .remove(mailbox, &mut ledger, &mut done, &mut touched),
-                ),
+                Ok(()) => {
+                    let list = &mut self.list;
+                    list.remove(mailbox, aside, &mut ledger, &mut done, &mut touched);
+                }
                 Err(why) => {
                     done.failed += missed;
                     done.note(io::Error::other(why.to_string()));
@@ -78,6 +79,10 @@ impl Maildrop {
         if !master {
             self.list.mark_seen(mailbox, &mut done, &mut touched);
         }
+        // First where it is now, then where it is not any more.
+        if let Some(Err(why)) = aside.as_ref().map(Aside::sync) {
+            done.note(why);
+        }
         sync(mailbox, touched, &mut done);
         done
     }
@@ -89,6 +94,7 @@ impl List {
     fn remove(
         &mut self,
         mailbox: &Mailbox,
+        aside: &mut Option<Aside>,
         ledger: &mut Option<Ledger<'_>>,
         done: &mut Expunged,
         touched: &mut Touched,
@@ -100,10 +106,15 @@ impl List {
             if !entry.is(DELETED) || entry.is(GONE) {
                 continue;
             }
-            let removed = match (mailbox.folder(entry.is(CUR)), &mut *ledger) {
-                (Some(folder), Some(ledger)) => ledger.unlink(folder, self.name(&entry)),
-                (Some(folder), None) => folder.unlink(self.name(&entry)),
-                (None, _) => Err(io::ErrorKind::NotFound.into()),
+            let (name, cur) = (self.name(&entry), entry.is(CUR));
+            let removed = match (mailbox.folder(cur), &mut *ledger, &mut *aside) {
+                (None, _, _) => Err(io::ErrorKind::NotFound.into()),
+                (Some(from), None, None) => from.unlink(name),
+                (Some(from), None, Some(aside)) => aside.take(from, name, cur),
+                (Some(from), Some(ledger), None) => ledger.unlink(from, name),
+                (Some(from), Some(ledger), Some(aside)) => {
+                    ledger.remove(from, name, || aside.take(from, name, cur))
+                }
             };
             match removed {
                 Ok(()) => {

@@ -1,6 +1,7 @@
 //! A mailbox as one session sees it: numbered messages that do not change
 //! until the session ends (RFC 1939, sections 4 to 7).
 
+use super::aside::Aside;
 use super::body::Body;
 use super::list::{CUR, DELETED, Entry, GONE, LeftOut, List, SEEN, TWIN, UNKNOWN};
 use super::name;
@@ -11,6 +12,7 @@ use crate::sys::dir::Lock;
 
 use std::fs::File;
 use std::io;
+use std::path::Path;
 
 /// The maildrop of a session. Messages are numbered from 1.
 #[derive(Debug)]
@@ -18,6 +20,8 @@ pub(crate) struct Maildrop {
     /// `None` if there is no such mailbox: it has no mail.
     pub(super) mailbox: Option<Mailbox>,
     pub(super) list: List,
+    /// Where deleted messages go; `None`: nowhere.
+    pub(super) aside: Option<Aside>,
     lock: Option<Lock>,
 }
 
@@ -48,8 +52,15 @@ impl Maildrop {
         Ok(Maildrop {
             mailbox,
             list,
+            aside: None,
             lock,
         })
+    }
+
+    /// From now on deleted messages are moved to the mailbox of this name in
+    /// another spool, on the same file system.
+    pub(crate) fn keep_deleted(&mut self, spool: &Path, mailbox: &[u8]) {
+        self.aside = Some(Aside::new(spool, mailbox));
     }
 
     /// Lets others have the mailbox.

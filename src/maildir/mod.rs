@@ -4,6 +4,7 @@
 //! component after the other, never through a symbolic link. Names and sizes
 //! are as the world outside left them: nothing in a mailbox is trusted.
 
+mod aside;
 pub(crate) mod body;
 pub(crate) mod crlf;
 pub(crate) mod deliver;

@@ -143,8 +143,21 @@ impl<'m> Ledger<'m> {
     /// # Errors
     /// It is not removed.
     pub(crate) fn unlink(&mut self, folder: &Dir, file: &[u8]) -> io::Result<()> {
+        self.remove(folder, file, || folder.unlink(file))
+    }
+
+    /// The same, where `away` takes the file out of its folder.
+    ///
+    /// # Errors
+    /// It is still there.
+    pub(crate) fn remove(
+        &mut self,
+        folder: &Dir,
+        file: &[u8],
+        away: impl FnOnce() -> io::Result<()>,
+    ) -> io::Result<()> {
         let weight = weight(folder, file)?;
-        folder.unlink(file)?;
+        away()?;
         self.removed = self.removed.plus(weight);
         Ok(())
     }

@@ -16,8 +16,8 @@ use super::crlf::tests::{odd_text, plainly};
 use super::deliver::Delivery;
 use super::list::Entry;
 use super::maildrop::Maildrop;
-use super::spool::Spool;
 use super::spool::tests::marked;
+use super::spool::{MARK, Spool};
 use crate::sys::scratch::Scratch;
 
 /// A mailbox in a scratch folder.
@@ -212,6 +212,42 @@ fn a_removal_that_fails_is_told() {
     let done = drop.expunge(false);
     assert_eq!((done.removed, done.failed, done.gone), (1, 1, 0));
     assert!(done.why.is_some());
+}
+
+#[test]
+fn what_is_deleted_is_moved_aside_and_stays_if_that_fails() {
+    let mail = Box::new("aside");
+    let aside = mail.joe.with_file_name("aside");
+    for name in ["new/1.a.h", "cur/2.a.h:2,S", "cur/3.a.h:2,", "new/4.a.h"] {
+        mail.put(name, name);
+    }
+    let quit = |numbers: &[usize]| {
+        let mut drop = mail.open();
+        drop.keep_deleted(&aside, b"joe");
+        numbers.iter().for_each(|&n| drop.delete(n).unwrap());
+        drop.expunge(false)
+    };
+    let done = quit(&[1, 2]);
+    assert_eq!(
+        (done.removed, done.failed),
+        (0, 2),
+        "there is no such spool"
+    );
+    assert!(done.why.unwrap().to_string().starts_with("deletedir: "));
+    assert_eq!(mail.names().len(), 4);
+    fs::create_dir(&aside).unwrap();
+    fs::write(aside.join(MARK), "").unwrap();
+    let done = quit(&[1, 2]);
+    assert_eq!((done.removed, done.failed), (2, 0));
+    assert_eq!(mail.names(), ["cur/3.a.h:2,", "new/4.a.h"]);
+    let moved = |name: &str| fs::read_to_string(aside.join("joe").join(name)).unwrap();
+    assert_eq!(moved("new/1.a.h"), "new/1.a.h");
+    assert_eq!(moved("cur/2.a.h:2,S"), "cur/2.a.h:2,S");
+    // Neither destroys what is there.
+    fs::write(aside.join("joe/cur/3.a.h:2,"), "older").unwrap();
+    assert_eq!(quit(&[1]).removed, 1);
+    assert_eq!(moved("cur/3.a.h:2,"), "older");
+    assert_eq!(fs::read_dir(aside.join("joe/cur")).unwrap().count(), 3);
 }
 
 #[test]

@@ -8,7 +8,7 @@ mod tls;
 mod transaction;
 mod vars;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use crate::base::nets::{self, Net};
@@ -17,11 +17,12 @@ use crate::daemon::notes::Note;
 use crate::daemon::seat::Seat;
 use crate::daemon::service::{Origin, Service, Tables, Work, too_much};
 use crate::maildir::home::Home;
+use crate::maildir::spool::Spool;
 use crate::net::stream::Stream;
 use crate::sys::sandbox::Grants;
 use tls::Tls;
 use vars::keys::{ALLOW, PROXYPROTOCOL};
-use vars::{CHROOT, SERVERS, SPOOL};
+use vars::{CHROOT, DELETEDIR, SERVERS, SPOOL};
 
 static TABLES: Tables = Tables {
     name: "pserv",
@@ -50,9 +51,36 @@ struct Server {
 
 struct Pserv {
     home: Home,
+    /// Where deleted messages go.
+    aside: Option<Home>,
     servers: Vec<Server>,
     /// What there is to tell of the certificates.
     notes: Vec<Note>,
+}
+
+/// Where a session finds what it needs.
+#[derive(Clone, Copy)]
+struct Places<'p> {
+    spool: &'p Path,
+    aside: Option<&'p Path>,
+}
+
+/// The directory for deleted messages as pool and workers see it.
+fn aside(config: &Config) -> Result<Option<String>, String> {
+    let (aside, spool) = (config.vars.text(DELETEDIR), config.vars.text(SPOOL));
+    let path = Path::new(aside);
+    match path.strip_prefix(spool) {
+        _ if aside.is_empty() => Ok(None),
+        _ if !path.is_absolute() => Err(format!("deletedir {aside}: must begin with /")),
+        Ok(below) if below.as_os_str().is_empty() => {
+            Err("deletedir: must not be the spool itself".into())
+        }
+        Ok(below) if chroots(config) => Ok(Some(format!("/{}", below.display()))),
+        Err(_) if chroots(config) => {
+            Err("deletedir: must be in the spool, since chroot is yes".into())
+        }
+        _ => Ok(Some(aside.into())),
+    }
 }
 
 /// Is the spool to be the root directory?
@@ -64,6 +92,7 @@ impl Service for Pserv {
     const TABLES: &'static Tables = &TABLES;
 
     fn check(config: &Config) -> Result<(), String> {
+        aside(config)?;
         config.objects(SERVERS).iter().try_for_each(tls::check)
     }
 
@@ -78,6 +107,7 @@ impl Service for Pserv {
         let servers = config.objects(SERVERS).iter().map(server).collect();
         Ok(Pserv {
             home: Home::new(config.vars.text(SPOOL), chroots(config)),
+            aside: aside(config)?.map(|path| Home::new(&path, false)),
             servers,
             notes: Vec::new(),
         })
@@ -91,15 +121,29 @@ impl Service for Pserv {
         for (server, object) in self.servers.iter_mut().zip(config.objects(SERVERS)) {
             server.tls = Tls::new(object, config, &mut self.notes)?;
         }
-        self.home.enter(chroots(config))
+        self.home.enter(chroots(config))?;
+        if let Some(aside) = &mut self.aside {
+            aside.enter(false)?;
+            if let Err(why) = Spool::open(aside.path()) {
+                event!(DELETEDIR_MISSING, "-", why = why.to_string());
+            }
+        }
+        Ok(())
     }
 
     fn grants(&self) -> Grants {
-        self.home.grants(true)
+        let mut grants = self.home.grants(true);
+        if let Some(aside) = &self.aside {
+            grants.write.extend(aside.grants(true).write);
+        }
+        grants
     }
 
     fn replaced(&mut self) -> u32 {
-        self.home.replaced()
+        match (self.home.replaced(), &mut self.aside) {
+            (0, Some(aside)) => aside.replaced(),
+            (number, _) => number,
+        }
     }
 
     fn after_fork(&mut self) -> Result<(), String> {
@@ -110,7 +154,11 @@ impl Service for Pserv {
         let (Work::Stream(stream), Some(server)) = (work, self.servers.get(origin.door)) else {
             return;
         };
-        preamble::receive(self.home.path(), server, stream, origin.peer, seat);
+        let places = Places {
+            spool: self.home.path(),
+            aside: self.aside.as_ref().map(Home::path),
+        };
+        preamble::receive(places, server, stream, origin.peer, seat);
     }
 
     fn notes(&self) -> Vec<Note> {

@@ -2,12 +2,11 @@
 //! can we have it?
 
 use std::net::{IpAddr, SocketAddr};
-use std::path::Path;
 
-use super::Server;
 use super::lock::{self, Refused};
 use super::session::Session;
 use super::vars::{Count, MAXMESSAGE, PREAMBLETIMEOUT};
+use super::{Places, Server};
 use crate::base::clock::now;
 use crate::base::nets;
 use crate::daemon::board::Text;
@@ -32,7 +31,7 @@ pub(super) enum Trouble {
 
 /// Takes a connection from its first octet to its last.
 pub(super) fn receive(
-    spool: &Path,
+    places: Places<'_>,
     server: &Server,
     stream: Stream,
     peer: SocketAddr,
@@ -67,7 +66,7 @@ pub(super) fn receive(
     match xpop::parse(&lines[0], &lines[1], &lines[2]) {
         Ok(mut preamble) => {
             preamble.ip = preamble.ip.or(client);
-            begin(spool, server, &preamble, wire, peer, seat);
+            begin(places, server, &preamble, wire, peer, seat);
         }
         Err(flaw) => {
             seat.count(Count::Failed as usize, 1);
@@ -144,7 +143,7 @@ fn read_line(wire: &mut Wire<'_>, until: Deadline<'_>) -> Result<Vec<u8>, Troubl
 
 /// Opens the maildrop and begins the session.
 fn begin(
-    spool: &Path,
+    places: Places<'_>,
     server: &Server,
     preamble: &Preamble<'_>,
     wire: Wire<'_>,
@@ -156,7 +155,7 @@ fn begin(
     seat.show(Text::Doing, preamble.mailbox.as_bytes());
     seat.guard(now() + super::session::DISK);
     let most = usize::try_from(seat.var(MAXMESSAGE)).unwrap_or(usize::MAX);
-    match open(spool, preamble, most, seat) {
+    match open(places, preamble, most, seat) {
         Ok(drop) => Session::new(seat, wire, drop, preamble, peer).serve(),
         Err(Refused::InUse) => {
             let why = format!("{IN_USE} another session has this mailbox open");
@@ -175,12 +174,12 @@ fn begin(
 }
 
 fn open(
-    spool: &Path,
+    places: Places<'_>,
     preamble: &Preamble<'_>,
     most: usize,
     seat: &Seat,
 ) -> Result<Maildrop, Refused> {
-    let mailbox = Spool::open(spool)
+    let mailbox = Spool::open(places.spool)
         .and_then(|spool| spool.mailbox(preamble.mailbox.as_bytes()))
         .map_err(Refused::Failed)?;
     let lock = match &mailbox {
@@ -189,7 +188,11 @@ fn open(
     };
     // To wait for the lock had another deadline.
     seat.guard(now() + super::session::DISK);
-    Maildrop::open(mailbox, lock, most).map_err(Refused::Failed)
+    let mut drop = Maildrop::open(mailbox, lock, most).map_err(Refused::Failed)?;
+    if let Some(aside) = places.aside {
+        drop.keep_deleted(aside, preamble.mailbox.as_bytes());
+    }
+    Ok(drop)
 }
 
 fn log_failure(why: &maildir::Error, preamble: &Preamble<'_>) {

@@ -19,6 +19,7 @@ mod table {
         MAILBOXLOCK     "mailboxlock"     Live  Word(LOCKS),       "takeover",   "whether a mailbox has one session at a time: off, reject the second, or let it take over from one that is still";
         TAKEOVERAFTER   "takeoverafter"   Live  Time(1, 3600),     "60s",        "how long nothing must have moved in a session that is taken over from";
         MAXMESSAGE      "maxmessage"      Live  Int(1, 10_000_000), "1000000",   "messages of a mailbox that a session sees, the oldest";
+        DELETEDIR       "deletedir"       Fixed Str,               "",           "a spool on the same file system that deleted messages are moved to; empty: they are removed";
         TLSMIN          "tlsmin"          Fixed Word(VERSIONS),    "1.2",        "the lowest version of TLS";
         TLSCIPHERS      "tlsciphers"      Fixed Str,               "",           "ciphers of TLS 1.2, as OpenSSL names them; empty: those of RFC 9325";
         PREAMBLETIMEOUT "preambletimeout" Live  Time(1, 3600),     "10s",        "how long a proxy may take to name the mailbox";
