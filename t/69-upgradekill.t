@@ -1,12 +1,14 @@
 #!/bin/sh
 # The kit: wherever in an upgrade the new program dies or hangs, the old one goes on serving.
 . t/lib/tap.sh
-plan 34
+plan 38
 
 suite
 account empty b1 e/empty
-account full b1 f/full
-printf 'Subject: hello\n\n' | deliver f/full
+for name in full more other; do
+    account $name b1 $name
+    printf 'Subject: hello\n\n' | deliver $name
+done
 cc -Wall -Werror -shared -fPIC -o "$T/stage.so" t/lib/stage.c -ldl || skip_all 'no C compiler'
 cat >"$T/wrapper" <<EOC
 #!/bin/sh
@@ -56,7 +58,7 @@ is "$(grep -c '^failed' "$T/load.log")" 0 'all the while no client was refused, 
 # It had taken over, and dies: that is seen by clients, but not for long.
 echo 'after-thanks 9' >"$T/stage"
 ctl pproxy upgrade "$T/wrapper" >/dev/null
-back() { [ "$(master)" = "$old" ] && link && talk 1 'USER full' 'PASS secret' 'STAT' 'QUIT' && has talk '^.OK 1 '; }
+back() { [ "$(master)" = "$old" ] && link && talk 1 'USER more' 'PASS secret' 'STAT' 'QUIT' && has talk '^.OK 1 '; }
 until_ok back
 ok $? 'a new one that dies as soon as it has taken over is replaced by the old one'
 rm -f "$T/enough"
@@ -65,13 +67,30 @@ goes_on
 ctl pproxy upgrade >/dev/null
 is $? 0 'which can still be upgraded'
 goes_on
+# What is left of the old one has the sockets, too, and must not take them along.
+new=$(master)
+kill -9 "$old"
+until_ok gone "$old"
+seen pproxy 'ev=master_gone' 'the old one is killed while it finishes its sessions'
+goes_on
+ok $? 'the new one serves'
+talk -n later 1 'USER other' 'PASS secret' ":mark $T/in.later" ":hold $T/go" 'STAT' 'QUIT' &
+later=$!
+until_ok test -e "$T/in.later"
+ctl pproxy upgrade >/dev/null
+is $? 0 'it is upgraded'
+old_one() { "$BIN/pctl" -s "$T/run/pproxy.$new.ctrl" "$@" >"$T/old.log" 2>&1; }
+alone() { old_one session list && ! has old 'user=empty' && has old 'user=other'; }
+until_ok alone
+old_one shutdown all
+until_ok gone "$new"
+ok $? 'and told to end all sessions and leave'
+goes_on
+ok $? 'the newest one serves'
+wait $later
 : >"$T/enough"
 wait $crowd
-is "$(grep -c '^failed' "$T/load.log")" 0 'and loses nobody'
+is "$(grep -c '^failed' "$T/load.log")" 0 'and nobody else is lost'
 : >"$T/go"
 wait $held
-like "$(cat "$T/held.log")" '^\+OK 1 ' 'a session that was there before comes to its end'
-new=$(master)
-kill "$new"
-WAIT=40 until_ok gone "$old"
-ok $? 'the old one goes, since the new one was not killed'
+like "$(cat "$T/held.log")" '^\+OK 1 ' 'a session that was there before all that comes to its end'

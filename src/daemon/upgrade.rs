@@ -47,7 +47,11 @@ pub(super) struct Upgrade {
 impl Upgrade {
     fn hear(&mut self) -> Option<Reply> {
         if let Some(line) = self.channel.next() {
-            return Some(handover::reply(&line));
+            let reply = handover::reply(&line);
+            // Who has taken over, and is dead already, serves nobody.
+            if reply != Reply::Thanks || self.dead.is_none() {
+                return Some(reply);
+            }
         }
         match self.dead {
             Some(death) => Some(Reply::Failed(format!("it died: {death}"))),
