@@ -20,6 +20,7 @@ mod pop3;
 
 mod pcheck;
 mod pcheckd;
+mod pclean;
 mod pctl;
 mod pdeliver;
 mod pproxy;
@@ -28,6 +29,7 @@ mod ptestpdm;
 
 pub use pcheck::main as pcheck_main;
 pub use pcheckd::main as pcheckd_main;
+pub use pclean::main as pclean_main;
 pub use pctl::main as pctl_main;
 pub use pdeliver::main as pdeliver_main;
 pub use pproxy::main as pproxy_main;

@@ -128,6 +128,12 @@ events! {
     DELIVERED         0x0401 Inf "delivered";
     NOT_DELIVERED     0x0402 Adm "not_delivered";
     OVER_QUOTA        0x0403 Err "over_quota";
+    // 0x0500 to 0x05ff: pclean
+    CLEANED           0x0501 Inf "cleaned";
+    CLEAN_FAILED      0x0502 Adm "clean_failed";
+    CLEAN_REFUSED     0x0503 Adm "clean_refused";
+    MAILBOX_PASSED    0x0504 Inf "mailbox_passed";
+    ORPHAN_REMOVED    0x0505 Inf "orphan_removed";
 }
 
 #[cfg(test)]

@@ -12,7 +12,7 @@ mod expunge;
 pub(crate) mod home;
 mod list;
 pub(crate) mod maildrop;
-mod name;
+pub(crate) mod name;
 pub(crate) mod peek;
 pub(crate) mod quota;
 mod scan;
@@ -65,7 +65,7 @@ fn on(thing: &'static str) -> impl Fn(io::Error) -> Error {
 }
 
 /// `None` if it is not there; every other error stays one.
-fn if_there<T>(found: io::Result<T>) -> io::Result<Option<T>> {
+pub(crate) fn if_there<T>(found: io::Result<T>) -> io::Result<Option<T>> {
     match found {
         Err(why) if why.kind() == io::ErrorKind::NotFound => Ok(None),
         found => found.map(Some),

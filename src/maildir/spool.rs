@@ -34,6 +34,11 @@ impl Spool {
         mark.map(|_| Spool(root)).ok_or(Error::NotMounted)
     }
 
+    /// The directory with all mailboxes.
+    pub(crate) fn top(&self) -> &Dir {
+        &self.0
+    }
+
     /// Opens a mailbox; `None` if it does not exist.
     ///
     /// # Errors

@@ -107,6 +107,11 @@ impl Dir {
         retry(|| unistd::unlinkat(&self.0, name, UnlinkatFlags::NoRemoveDir))
     }
 
+    /// Removes the directory `name`, if it is empty.
+    pub(crate) fn rmdir(&self, name: &[u8]) -> io::Result<()> {
+        retry(|| unistd::unlinkat(&self.0, name, UnlinkatFlags::RemoveDir))
+    }
+
     /// Renames `name` to `new` in the directory `to`, whatever stood there.
     pub(crate) fn rename(&self, name: &[u8], to: &Dir, new: &[u8]) -> io::Result<()> {
         retry(|| fcntl::renameat(&self.0, name, &to.0, new))
