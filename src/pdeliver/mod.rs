@@ -72,8 +72,8 @@ pub fn main() -> ExitCode {
     let job = match Job::of(&matches, |name| std::env::var_os(name)) {
         Ok(job) => job,
         Err(why) => {
+            // No more than that: the MTA may return it to the sender.
             complain(format_args!("pdeliver: {why}"));
-            complain(format_args!("usage: pdeliver {SYNOPSIS}"));
             return ExitCode::from(EX_USAGE);
         }
     };
