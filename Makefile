@@ -65,6 +65,7 @@ check-slow: all
 
 bench: all
 	BIN="$(BIN)" t/bench
+	BIN="$(BIN)" t/benchtls
 
 lint:
 	$(ENV) $(CARGO) fmt --all --check

@@ -18,7 +18,7 @@ EOC
 account empty b1 e/empty
 start_suite && ready 4 && ready 5
 
-perl t/lib/tlsload "$(port 4)" 3 "$T/load.log" "$T/enough" "ca=$T/ca.pem" seconds=300 2>"$T/perl.log" &
+perl t/lib/tlsload "$(port 4)" 3 "$T/load.log" "$T/enough" "ca=$T/ca.pem" seconds=300 >"$T/perl.log" 2>&1 &
 load=$!
 # It waits as long as all of this takes.
 (WAIT=600; talk -n held 5 STLS ':tls' 'USER empty' 'PASS secret' ":mark $T/in" ":hold $T/leave" STAT QUIT) &

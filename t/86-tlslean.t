@@ -66,7 +66,7 @@ cost() {
     shift
     rm -f "$T/$what.log"
     before=$(perl t/lib/cpu.pl "$(pid pproxy)")
-    perl t/lib/tlsload "$(port 4)" 1 "$T/$what.log" "$T/never" "count=${LOGINS:-150}" "$@" || failed="$failed $what"
+    perl t/lib/tlsload "$(port 4)" 1 "$T/$what.log" "$T/never" "count=${LOGINS:-150}" "$@" >"$T/client_ms" || failed="$failed $what"
     us=$((($(perl t/lib/cpu.pl "$(pid pproxy)") - before) * 1000 / ${LOGINS:-150}))
     note "$what: $us us of CPU time in the proxy, $(sort -k 2,2n "$T/$what.log" | awk '{ t[NR] = $2 } END { print t[int((NR + 1) / 2)] }') ms in all, $(awk '{ n += $5 } END { print n + 0 }' "$T/$what.log") resumed"
 }
