@@ -106,10 +106,13 @@ impl Lane {
                 (self.from, self.to, self.eof, moved) = (0, count, count == 0, true);
             }
         }
-        if self.pending() {
+        // TLS takes one record at a time.
+        while self.pending() {
             let count = sink.write_now(&self.buf[self.from..self.to])?;
-            self.from += count;
-            moved |= count > 0;
+            if count == 0 {
+                break;
+            }
+            (self.from, moved) = (self.from + count, true);
         }
         if !self.pending() && !self.buf.is_empty() {
             room.give_back(std::mem::take(&mut self.buf), self.to);

@@ -37,6 +37,9 @@ const CIPHERS: &str = "ECDHE+AESGCM:ECDHE+CHACHA20";
 /// The protocol's name in ALPN (RFC 7301; registered for POP3).
 const ALPN: &[u8] = b"\x04pop3";
 
+/// Octets of the largest record (RFC 8446 section 5.1).
+const FULL: usize = 16 * 1024;
+
 /// What holds for both sides of every connection.
 #[derive(Clone, Copy)]
 pub(crate) struct Policy<'p> {
@@ -212,6 +215,8 @@ pub(crate) struct Channel {
     tls: SslStream<Raw>,
     /// The last read could not go on before something was written.
     must_write: bool,
+    /// Records that are full go by.
+    bulk: bool,
 }
 
 impl Channel {
@@ -238,6 +243,7 @@ impl Channel {
         Ok(Channel {
             tls,
             must_write: false,
+            bulk: false,
         })
     }
 
@@ -258,7 +264,7 @@ impl Channel {
     pub(super) fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
         self.must_write = false;
         match self.tls.ssl_read(buf) {
-            Ok(count) => Ok(count),
+            Ok(count) => Ok(self.moved(count)),
             Err(why) => match why.code() {
                 ErrorCode::ZERO_RETURN => Ok(0),
                 ErrorCode::WANT_READ | ErrorCode::WANT_WRITE => {
@@ -273,12 +279,22 @@ impl Channel {
 
     pub(super) fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         match self.tls.ssl_write(bytes) {
-            Ok(count) => Ok(count),
+            Ok(count) => Ok(self.moved(count)),
             Err(why) if why.code() == ErrorCode::WANT_WRITE => {
                 Err(io::ErrorKind::WouldBlock.into())
             }
             Err(why) => Err(failure(why)),
         }
+    }
+
+    /// So many octets went by. Who moves much gets buffers that stay; most
+    /// sessions never do, and need that memory for nothing else.
+    fn moved(&mut self, count: usize) -> usize {
+        if count >= FULL && !self.bulk {
+            self.bulk = true;
+            ticket::keep_buffers(self.tls.ssl());
+        }
+        count
     }
 
     /// Says good bye, if it goes at once.
