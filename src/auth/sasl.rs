@@ -57,7 +57,7 @@ pub(crate) fn begin(mechanism: &[u8], initial: Option<&[u8]>) -> Step {
         () if named("PLAIN") => Exchange::Plain,
         () if named("LOGIN") => Exchange::LoginUser,
         () if named(EXTERNAL) => Exchange::External,
-        () => return Step::End("the mechanisms are PLAIN and LOGIN"),
+        () => return Step::End("no such mechanism, AUTH alone lists them"),
     };
     match (initial, &exchange) {
         (None, _) | (Some(b"="), Exchange::LoginUser) => exchange.ask(),
