@@ -2,7 +2,7 @@
 # pclean: mailboxes without an account go, and no list that is wrong costs a mailbox. Deleted mail
 # that was put aside goes, too.
 . t/lib/tap.sh
-plan 24
+plan 26
 
 # clean OPTION ...: standard input is the list; the exit status stands in $status
 clean() {
@@ -91,11 +91,16 @@ clean -a -x --force <"$T/list"
 is "$status $(find "$T/spool/lots" | wc -l | tr -d ' ')" '0 1' 'unless it is forced'
 
 # Deleted mail that was put aside
-asuser mkdir -p "$T/spool/.deleted/joe"
-put .deleted/joe/1.h '90 days ago'
-clean -x -D .deleted=1
+asuser mkdir -p "$T/spool/deleted/joe/new" "$T/spool/deleted/joe/cur"
+clean -x -D deleted=0
+is $status 75 'a place without a mark is not mounted'
+put deleted/.popular-spool '90 days ago'
+put deleted/joe/new/1.h '90 days ago'
+clean -x -D deleted=1
 is "$status $(said)" '0 ' 'mail that was put aside today stays, however old it is'
-clean -x -D "$T/spool/.deleted=0"
-is "$status $(said)" "0 removed $T/spool/.deleted/joe/1.h: deleted 0 days ago/" 'and goes when its time is over'
+clean -x -D "$T/spool/deleted=0"
+is "$status $(said)" "0 removed $T/spool/deleted/joe/new/1.h: deleted 0 days ago/" 'and goes when its time is over'
 clean -x -D .=0
 is $status 75 'a spool is no place for deleted mail'
+there deleted/.popular-spool
+ok $? 'the mark of that place stays'

@@ -34,6 +34,12 @@ impl Spool {
         mark.map(|_| Spool(root)).ok_or(Error::NotMounted)
     }
 
+    /// Whether both are one directory, or it cannot be told that they are not.
+    pub(crate) fn is(&self, other: &Spool) -> bool {
+        let id = |spool: &Spool| spool.0.stat_self().map(|found| found.id).ok();
+        id(self) == id(other)
+    }
+
     /// The directory with all mailboxes.
     pub(crate) fn top(&self) -> &Dir {
         &self.0

@@ -8,21 +8,27 @@ use std::path::Path;
 use super::plan::DAY;
 use super::tally::Tally;
 use crate::maildir::if_there;
-use crate::maildir::spool::MARK;
+use crate::maildir::spool::{MARK, Spool};
 use crate::sys::dir::{Dir, Kind};
 
 /// Directories in directories at most.
 const DEPTH: usize = 130;
 
-/// Removes all files below `path` that were put there `age` seconds before
-/// `now`, and directories that have been empty for a day.
-pub(super) fn sweep(path: &Path, age: u64, now: u64, act: bool, tally: &mut Tally<'_>) {
+/// Removes all files that were put below `path`, a spool of its own, `age`
+/// seconds before `now`. Directories stay: pserv may be about to use them.
+pub(super) fn sweep(
+    path: &Path,
+    spool: &Spool,
+    age: u64,
+    now: u64,
+    act: bool,
+    tally: &mut Tally<'_>,
+) {
     let name = path.as_os_str().as_encoded_bytes().to_vec();
-    let top = Dir::open(path).and_then(|top| match if_there(top.stat(MARK.as_bytes()))? {
-        Some(_) => Err(io::Error::other(
-            "this is a spool, not a place for deleted mail",
-        )),
-        None => Ok(top),
+    let top = Spool::open(path).map_err(|why| why.to_string());
+    let top = top.and_then(|aside| match aside.is(spool) {
+        true => Err("this is the spool, not a place for deleted mail".into()),
+        false => Ok(aside),
     });
     let mut aside = Aside {
         age,
@@ -31,9 +37,9 @@ pub(super) fn sweep(path: &Path, age: u64, now: u64, act: bool, tally: &mut Tall
         tally,
         path: name,
     };
-    let done = top.and_then(|top| aside.descend(&top, 0));
+    let done = top.and_then(|top| aside.descend(top.top(), 0).map_err(|why| why.to_string()));
     if let Err(why) = done {
-        aside.tally.failed(&aside.path, &why.to_string());
+        aside.tally.failed(&aside.path, &why);
     }
 }
 
@@ -63,6 +69,9 @@ impl Aside<'_, '_> {
     }
 
     fn one(&mut self, dir: &Dir, name: &[u8], kind: Kind, depth: usize) -> io::Result<()> {
+        if depth == 0 && name == MARK.as_bytes() {
+            return Ok(());
+        }
         let Some(found) = if_there(dir.stat(name))? else {
             return Ok(());
         };
@@ -80,19 +89,12 @@ impl Aside<'_, '_> {
             }
             return Ok(());
         }
-        let unused = since(DAY, found.changed.0);
         if depth == DEPTH {
             return Err(io::Error::other("too deep"));
         }
         if let Some(sub) = if_there(dir.sub(name))? {
             self.descend(&sub, depth + 1)?;
         }
-        if !self.act || !unused {
-            return Ok(());
-        }
-        match dir.rmdir(name) {
-            Err(why) if why.kind() == io::ErrorKind::DirectoryNotEmpty => Ok(()),
-            removed => if_there(removed).map(|_| ()),
-        }
+        Ok(())
     }
 }

@@ -92,7 +92,7 @@ fn run(plan: &Plan) -> Result<u64, (u8, String)> {
     let mut tally = go(false);
     for (path, age) in &plan.aside {
         let path = plan.spool.join(path);
-        aside::sweep(&path, *age, now, plan.act, &mut tally);
+        aside::sweep(&path, &spool, *age, now, plan.act, &mut tally);
     }
     tally.sum_up();
     match refused(&tally.counts) {

@@ -5,6 +5,7 @@ use std::io;
 use std::ops::ControlFlow;
 
 use crate::base::names;
+use crate::maildir::spool::MARK;
 use crate::sys::dir::{Dir, Kind};
 
 /// The folders of a Maildir itself.
@@ -61,6 +62,12 @@ fn step(parent: &Dir, last: &[u8], path: &mut Vec<u8>, visitor: &mut dyn Visitor
         Ok(opened) => opened,
         Err(why) => return tell(path, &why, visitor),
     };
+    // Deleted mail lies in a spool of its own, which may lie in this one.
+    match dir.stat(MARK.as_bytes()) {
+        Ok(_) => return,
+        Err(why) if why.kind() == io::ErrorKind::NotFound => {}
+        Err(why) => return tell(path, &why, visitor),
+    }
     if let Err(why) = names::mailbox(path) {
         return visitor.trouble(path, &format!("no name of a mailbox: {why}"));
     }
@@ -134,6 +141,8 @@ mod tests {
             make(&scratch, name);
         }
         fs::create_dir_all(scratch.path().join("joe/cur/x/new/cur")).unwrap();
+        make(&scratch, "deleted/joe");
+        fs::write(scratch.path().join("deleted").join(MARK), "").unwrap();
         fs::create_dir(scratch.path().join("empty")).unwrap();
         symlink(scratch.path(), scratch.path().join("a/loop")).unwrap();
         let heard = heard(&scratch);
