@@ -11,13 +11,28 @@ const BLOCK: usize = 64;
 /// The SHA-256 digest of the parts, one behind the other, in 64 lower-case
 /// hexadecimal digits.
 pub(crate) fn sha256_hex(parts: &[&[u8]]) -> [u8; 64] {
-    let mut digest = Sha256::new();
+    let mut digest = Digest::default();
     for part in parts {
-        digest.update(part);
+        digest.add(part);
     }
-    let mut text = [0; 64];
-    hex(&digest.finish(), &mut text);
-    text
+    digest.hex()
+}
+
+/// A SHA-256 digest of what is added piece by piece.
+#[derive(Default)]
+pub(crate) struct Digest(Sha256);
+
+impl Digest {
+    pub(crate) fn add(&mut self, part: &[u8]) {
+        self.0.update(part);
+    }
+
+    /// As [`sha256_hex`] gives it.
+    pub(crate) fn hex(self) -> [u8; 64] {
+        let mut text = [0; 64];
+        hex(&self.0.finish(), &mut text);
+        text
+    }
 }
 
 /// Writes octets as lower-case hexadecimal digits, two each, as far as `text` goes.

@@ -118,6 +118,9 @@ events! {
     MAILBOX_IN_USE    0x0210 Err "mailbox_in_use";
     MAILBOX_TAKEN     0x0211 Inf "mailbox_taken_over";
     DELETEDIR_MISSING 0x0212 Adm "deletedir_missing";
+    UIDL_IMPORTED     0x0218 Inf "uidl_imported";
+    UIDL_LIST_BAD     0x0219 Adm "uidl_list_bad";
+    SIZES_UNSAVED     0x021a Adm "sizes_unsaved";
     QUOTA_FAILED      0x0220 Adm "quota_failed";
     // 0x0300 to 0x03ff: pcheckd
     CHECK_BAD         0x0301 Err "check_bad";

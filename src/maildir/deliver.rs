@@ -155,13 +155,16 @@ impl Drop for Delivery {
 /// A link, unlike a renaming, never destroys what stands there, so it is
 /// tried first. Some file systems have none; renaming must do there, and it
 /// can: whoever delivers holds a name in `tmp` before using it in `new`.
-fn no_links(why: &io::Error) -> bool {
+pub(super) fn no_links(why: &io::Error) -> bool {
     use io::ErrorKind::{PermissionDenied, Unsupported};
     matches!(why.kind(), PermissionDenied | Unsupported)
 }
 
 /// Makes something under a name that was never used before.
-fn fresh<T>(host: &[u8], make: impl Fn(&[u8]) -> io::Result<T>) -> io::Result<(Vec<u8>, T)> {
+pub(super) fn fresh<T>(
+    host: &[u8],
+    make: impl Fn(&[u8]) -> io::Result<T>,
+) -> io::Result<(Vec<u8>, T)> {
     static COUNTER: AtomicU32 = AtomicU32::new(0);
     let mut tries = 0;
     loop {

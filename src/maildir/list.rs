@@ -33,6 +33,8 @@ pub(super) const GONE: u8 = 8;
 pub(super) const TWIN: u8 = 16;
 /// It was there in the last reading.
 pub(super) const MET: u8 = 32;
+/// Its octets could not be counted.
+pub(super) const UNREAD: u8 = 128;
 
 impl Entry {
     pub(super) fn is(&self, mark: u8) -> bool {
@@ -69,6 +71,8 @@ pub(super) struct List {
     pub(super) met: usize,
     /// The oldest message that was one too many.
     pub(super) over: Option<Vec<u8>>,
+    /// Sizes that were counted, and are not in the file beside the mail yet.
+    pub(super) to_save: usize,
 }
 
 impl List {
@@ -126,10 +130,25 @@ impl List {
         self.entries.partition_point(|e| order(e) == Ordering::Less)
     }
 
-    fn order(&self, entry: &Entry, file: &[u8]) -> Ordering {
+    /// How an entry stands to the names with the core of this one.
+    pub(super) fn order(&self, entry: &Entry, file: &[u8]) -> Ordering {
         let cores = || name::core(self.name(entry)).cmp(name::core(file));
         let delivered = name::delivered(file);
         entry.delivered.cmp(&delivered).then_with(cores)
+    }
+
+    /// The place of the message with the core of this name. It is looked for
+    /// at `next` first, which is then the place behind it.
+    pub(super) fn with_core(&self, file: &[u8], next: &mut usize) -> Option<u32> {
+        if !self.has_core(*next, file) {
+            let at = self.place_of_core(file);
+            if !self.has_core(at, file) {
+                return None;
+            }
+            *next = at;
+        }
+        *next += 1;
+        u32::try_from(*next - 1).ok()
     }
 
     /// The entry at this place, if it has this very name.

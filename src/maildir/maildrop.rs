@@ -3,8 +3,9 @@
 
 use super::aside::Aside;
 use super::body::Body;
-use super::list::{CUR, DELETED, Entry, GONE, LeftOut, List, SEEN, TWIN, UNKNOWN};
+use super::list::{CUR, DELETED, Entry, GONE, LeftOut, List, SEEN, TWIN, UNKNOWN, UNREAD};
 use super::name;
+use super::saved::{Report, Saved};
 use super::spool::Mailbox;
 use super::uidl::Uidl;
 use super::{Error, on};
@@ -23,7 +24,13 @@ pub(crate) struct Maildrop {
     /// Where deleted messages go; `None`: nowhere.
     pub(super) aside: Option<Aside>,
     lock: Option<Lock>,
+    /// Read when an id is first asked for.
+    saved: Option<Saved>,
 }
+
+/// Sizes that are counted before they are saved. A client that will not wait
+/// so long, or a worker that is stopped, leaves that much behind.
+const BATCH: usize = 10_000;
 
 /// A message that is about to be sent.
 #[derive(Debug)]
@@ -54,6 +61,7 @@ impl Maildrop {
             list,
             aside: None,
             lock,
+            saved: None,
         })
     }
 
@@ -108,17 +116,34 @@ impl Maildrop {
         Ok(self.size_at(at))
     }
 
+    /// Reads what is saved of unique ids, or saves what an old server left,
+    /// unless that was done before. What there is to tell of it is told once.
+    ///
+    /// # Errors
+    /// A list that is there cannot be read; then no ids can be told.
+    pub(crate) fn load_ids(&mut self) -> Result<Option<Report>, Error> {
+        let (Some(mailbox), None, false) =
+            (&self.mailbox, &self.saved, self.list.entries.is_empty())
+        else {
+            return Ok(None);
+        };
+        let (saved, report) = Saved::load(&self.list, mailbox)?;
+        self.saved = Some(saved);
+        Ok(report)
+    }
+
     /// The unique id of a message.
     ///
     /// # Errors
-    /// No message of this number, or it is deleted.
-    pub(crate) fn uidl(&self, number: usize) -> Result<Uidl, Error> {
-        let entry = &self.list.entries[self.at(number)?];
-        let name = self.list.name(entry);
-        Ok(match self.list.inode(entry) {
-            Some(inode) if entry.is(TWIN) => Uidl::of_twin(name, inode),
-            _ => Uidl::of(name),
-        })
+    /// No message of this number, or it is deleted; those of
+    /// [`Maildrop::load_ids`].
+    pub(crate) fn uidl(&mut self, number: usize) -> Result<Uidl, Error> {
+        let at = self.at(number)?;
+        self.load_ids()?;
+        let entry = &self.list.entries[at];
+        let twin = self.list.inode(entry).filter(|_| entry.is(TWIN));
+        let saved = self.saved.get_or_insert_default();
+        Ok(saved.id(at, self.list.name(entry), twin))
     }
 
     /// Opens a message for RETR.
@@ -132,8 +157,12 @@ impl Maildrop {
         let told = self.list.entries[at].size;
         let wrong = told != UNKNOWN && told != body.wire();
         self.list.entries[at].size = body.wire();
+        self.list.entries[at].marks &= !UNREAD;
         if wrong {
             self.mend(at, body.disk(), body.wire());
+        }
+        if told == UNKNOWN || wrong {
+            self.counted(at);
         }
         Ok(Retrieved {
             body,
@@ -192,12 +221,35 @@ impl Maildrop {
                 Err(_) => {
                     let name = self.list.name(&self.list.entries[at]).to_vec();
                     self.list.left_out.add(&name, "cannot be read");
+                    self.list.entries[at].marks |= UNREAD;
                     0
                 }
             };
             self.list.entries[at].size = size;
+            self.counted(at);
         }
         self.list.entries[at].size
+    }
+
+    /// Notes that the size of an entry is known now.
+    fn counted(&mut self, at: usize) {
+        let entry = &self.list.entries[at];
+        self.list.to_save += usize::from(self.list.is_worth_saving(entry));
+        if self.list.to_save >= BATCH {
+            // If it fails it will fail again at the end, and be told.
+            let _ = self.save_sizes();
+        }
+    }
+
+    /// Saves what was counted, for later sessions. To be called at the end.
+    ///
+    /// # Errors
+    /// Later sessions will have to count again.
+    pub(crate) fn save_sizes(&mut self) -> Result<(), Error> {
+        match &self.mailbox {
+            Some(mailbox) => self.list.save_sizes(mailbox).map_err(on("popular-sizes")),
+            None => Ok(()),
+        }
     }
 
     /// Opens the file of an entry, wherever others have renamed it to.

@@ -6,16 +6,20 @@
 
 mod aside;
 pub(crate) mod body;
+mod cache;
 pub(crate) mod crlf;
 pub(crate) mod deliver;
 mod expunge;
 pub(crate) mod home;
+mod legacy;
 mod list;
 pub(crate) mod maildrop;
 pub(crate) mod name;
 pub(crate) mod peek;
 pub(crate) mod quota;
+pub(crate) mod saved;
 mod scan;
+mod side;
 pub(crate) mod spool;
 pub(crate) mod uidl;
 

@@ -114,7 +114,7 @@ fn last_field<'a>(text: &'a [u8], tag: &[u8; 3]) -> Option<(&'a [u8], u64)> {
 }
 
 /// A number of one to eighteen digits.
-fn number(digits: &[u8]) -> Option<u64> {
+pub(super) fn number(digits: &[u8]) -> Option<u64> {
     if digits.is_empty() || digits.len() > 18 || !digits.iter().all(u8::is_ascii_digit) {
         return None;
     }

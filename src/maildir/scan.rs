@@ -47,6 +47,7 @@ impl List {
             let more = list.met.saturating_sub(list.entries.len() + 1);
             list.left_out.count += more as u64;
         }
+        list.recall(mailbox);
         list.drop_unreadable(mailbox);
         Ok(list)
     }

@@ -21,14 +21,14 @@ use super::spool::{MARK, Spool};
 use crate::sys::scratch::Scratch;
 
 /// A mailbox in a scratch folder.
-struct Box {
-    joe: PathBuf,
-    spool: Spool,
+pub(super) struct Box {
+    pub(super) joe: PathBuf,
+    pub(super) spool: Spool,
     _scratch: Scratch,
 }
 
 impl Box {
-    fn new(title: &str) -> Box {
+    pub(super) fn new(title: &str) -> Box {
         let (scratch, spool) = marked(title);
         spool.create(b"joe").unwrap();
         Box {
@@ -38,15 +38,15 @@ impl Box {
         }
     }
 
-    fn put(&self, name: &str, text: &str) {
+    pub(super) fn put(&self, name: &str, text: &str) {
         fs::write(self.joe.join(name), text).unwrap();
     }
 
-    fn open(&self) -> Maildrop {
+    pub(super) fn open(&self) -> Maildrop {
         open(&self.spool, b"joe", 1000)
     }
 
-    fn names(&self) -> Vec<String> {
+    pub(super) fn names(&self) -> Vec<String> {
         let mut names = Vec::new();
         for folder in ["new", "cur"] {
             for entry in fs::read_dir(self.joe.join(folder)).unwrap() {
@@ -59,11 +59,11 @@ impl Box {
     }
 }
 
-fn open(spool: &Spool, name: &[u8], most: usize) -> Maildrop {
+pub(super) fn open(spool: &Spool, name: &[u8], most: usize) -> Maildrop {
     Maildrop::open(spool.mailbox(name).unwrap(), None, most).unwrap()
 }
 
-fn text(drop: &mut Maildrop, number: usize) -> Result<Vec<u8>, Error> {
+pub(super) fn text(drop: &mut Maildrop, number: usize) -> Result<Vec<u8>, Error> {
     let mut body = drop.retrieve(number)?.body;
     let mut all = Vec::new();
     while let Some(piece) = body.next().unwrap() {
@@ -72,10 +72,10 @@ fn text(drop: &mut Maildrop, number: usize) -> Result<Vec<u8>, Error> {
     Ok(all)
 }
 
-fn ids(drop: &Maildrop) -> Vec<String> {
-    let id = |n| drop.uidl(n).unwrap();
-    let text = |n| String::from_utf8(id(n).as_ref().to_vec()).unwrap();
-    drop.numbers().map(text).collect()
+pub(super) fn ids(drop: &mut Maildrop) -> Vec<String> {
+    let numbers: Vec<usize> = drop.numbers().collect();
+    let id = |n| drop.uidl(n).unwrap().to_string();
+    numbers.into_iter().map(id).collect()
 }
 
 #[test]
@@ -85,10 +85,10 @@ fn messages_stand_in_the_order_of_their_delivery() {
     mail.put("cur/1700000001.M1P1Q2.h:2,S", "b");
     mail.put("new/1700000000.77_1.h", "c");
     mail.put("cur/900000000.9.h:2,", "d");
-    let drop = mail.open();
+    let mut drop = mail.open();
     let order = ["900000000.9.h", "1700000000.77_1.h", "1700000001.M1P1Q2.h"];
-    assert_eq!(ids(&drop)[..3], order);
-    assert_eq!(ids(&drop)[3], "1700000001.M2P1Q1.h");
+    assert_eq!(ids(&mut drop)[..3], order);
+    assert_eq!(ids(&mut drop)[3], "1700000001.M2P1Q1.h");
 }
 
 #[test]
@@ -146,7 +146,7 @@ fn a_wrong_size_in_a_name_is_found_at_retr_and_mended() {
     mail.put("cur/1.M1P1Q1.h,S=5,W=7:2,F", "a\nb\n");
     mail.put("cur/2.x.h,W=9,S=9:2,F", "a\n");
     let mut drop = mail.open();
-    let before = ids(&drop);
+    let before = ids(&mut drop);
     assert_eq!(drop.size(1).unwrap(), 7);
     let got = drop.retrieve(1).unwrap();
     assert_eq!((got.promised, got.body.wire()), (Some(7), 6));
@@ -156,8 +156,8 @@ fn a_wrong_size_in_a_name_is_found_at_retr_and_mended() {
     assert_eq!(text(&mut drop, 1).unwrap(), b"a\r\nb\r\n");
     let want = ["cur/1.M1P1Q1.h,S=4,W=6:2,F", "cur/2.x.h,W=9,S=9:2,F"];
     assert_eq!(mail.names(), want);
-    assert_eq!(ids(&drop), before);
-    assert_eq!(ids(&mail.open()), before);
+    assert_eq!(ids(&mut drop), before);
+    assert_eq!(ids(&mut mail.open()), before);
 }
 
 #[test]
@@ -166,11 +166,11 @@ fn a_name_that_is_its_id_is_not_mended() {
     let name = format!("cur/1.{},S=5,W=7:2,", "x".repeat(70));
     mail.put(&name, "a\n");
     let mut drop = mail.open();
-    let before = ids(&drop);
+    let before = ids(&mut drop);
     assert_eq!(drop.retrieve(1).unwrap().promised, Some(7));
     assert_eq!(drop.size(1).unwrap(), 3);
     assert_eq!(mail.names(), [name]);
-    assert_eq!(ids(&mail.open()), before);
+    assert_eq!(ids(&mut mail.open()), before);
 }
 
 #[test]
@@ -297,7 +297,7 @@ fn two_files_with_one_name_are_two_messages() {
     .unwrap();
     let mut drop = mail.open();
     assert_eq!(drop.last(), 3);
-    let distinct: BTreeSet<_> = ids(&drop).into_iter().collect();
+    let distinct: BTreeSet<_> = ids(&mut drop).into_iter().collect();
     assert_eq!(distinct.len(), 3);
     for number in 1..=3 {
         text(&mut drop, number).unwrap();
@@ -313,9 +313,9 @@ fn of_too_many_messages_the_oldest_are_served() {
     for number in (1..=50).rev() {
         mail.put(&format!("new/{number}.a.h"), "x");
     }
-    let drop = open(&mail.spool, b"joe", 7);
+    let mut drop = open(&mail.spool, b"joe", 7);
     let want: Vec<String> = (1..=7).map(|n| format!("{n}.a.h")).collect();
-    assert_eq!(ids(&drop), want);
+    assert_eq!(ids(&mut drop), want);
     assert_eq!(drop.left_out().count, 43);
 }
 
@@ -356,8 +356,8 @@ fn a_message_that_is_renamed_all_the_time_is_never_missed_or_doubled() {
         }
     });
     for _ in 0..12 {
-        let drop = open(&mail.spool, b"joe", 100_000);
-        let distinct: BTreeSet<_> = ids(&drop).into_iter().collect();
+        let mut drop = open(&mail.spool, b"joe", 100_000);
+        let distinct: BTreeSet<_> = ids(&mut drop).into_iter().collect();
         assert_eq!((drop.last(), distinct.len()), (MAILS, MAILS));
     }
     stop.store(true, Ordering::Relaxed);
@@ -398,12 +398,11 @@ proptest! {
         for name in &names {
             fs::write(new.join(std::ffi::OsStr::from_bytes(name)), "x").unwrap();
         }
-        let drop = mail.open();
-        let distinct: BTreeSet<_> = drop.numbers().map(|n| drop.uidl(n).unwrap()).collect();
+        let distinct: BTreeSet<_> = ids(&mut mail.open()).into_iter().collect();
         prop_assert_eq!(distinct.len(), names.len());
         for id in distinct {
-            let legal = (1..=70).contains(&id.as_ref().len());
-            prop_assert!(legal && id.as_ref().iter().all(u8::is_ascii_graphic));
+            let legal = (1..=70).contains(&id.len());
+            prop_assert!(legal && id.bytes().all(|b| b.is_ascii_graphic()));
         }
     }
 }

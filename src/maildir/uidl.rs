@@ -36,6 +36,25 @@ impl Uidl {
         Uidl::from(&sha256_hex(&[base, b"/", &inode.to_be_bytes()]))
     }
 
+    /// An id that is legal, and was told before.
+    pub(super) fn saved(legal: &[u8]) -> Uidl {
+        Uidl::from(legal)
+    }
+
+    /// The id of a message whose own belongs to another, by an old list; so
+    /// many of these belong to others too. It stays the same when sizes in
+    /// the name are mended.
+    pub(super) fn instead(name: &[u8], twin: Option<u64>, turn: u32) -> Uidl {
+        let inode = twin.map(u64::to_be_bytes);
+        let inode = inode.as_ref().map_or(&[][..], |octets| octets);
+        Uidl::from(&sha256_hex(&[
+            name::core(name),
+            b"/",
+            inode,
+            &turn.to_be_bytes(),
+        ]))
+    }
+
     fn from(legal: &[u8]) -> Uidl {
         let octets = legal.len().min(LONGEST);
         let mut text = [0; LONGEST];
@@ -65,7 +84,8 @@ impl std::fmt::Debug for Uidl {
     }
 }
 
-fn is_legal(id: &[u8]) -> bool {
+/// Whether RFC 1939 lets this be an id.
+pub(super) fn is_legal(id: &[u8]) -> bool {
     (1..=LONGEST).contains(&id.len()) && id.iter().all(u8::is_ascii_graphic)
 }
 

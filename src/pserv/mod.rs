@@ -175,3 +175,6 @@ impl Service for Pserv {
         stream.parting_words(line.as_bytes(), b"");
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -95,6 +95,7 @@ impl<'s> Session<'s> {
             format_args!("{} messages", self.messages),
         );
         let end = self.converse().unwrap_or_else(|broken| broken.reason());
+        self.save_sizes();
         self.close(end);
     }
 
@@ -109,6 +110,20 @@ impl<'s> Session<'s> {
                 count = left.count,
                 first = name,
                 why = why
+            );
+        }
+    }
+
+    /// What had to be counted is kept for the next session, however this one
+    /// ends.
+    fn save_sizes(&mut self) {
+        self.seat.guard(now() + DISK);
+        if let Err(why) = self.drop.save_sizes() {
+            event!(
+                SIZES_UNSAVED,
+                self.sid,
+                mbox = self.mailbox,
+                why = why.to_string()
             );
         }
     }

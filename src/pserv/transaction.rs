@@ -62,6 +62,7 @@ impl Session<'_> {
     }
 
     pub(super) fn uidl(&mut self, args: &[&[u8]]) -> Outcome {
+        self.load_ids()?;
         if let [word] = args {
             let number = message(word)?;
             let uidl = self.drop.uidl(number).map_err(|why| self.refusal(&why))?;
@@ -76,6 +77,43 @@ impl Session<'_> {
         }
         self.wire.out.extend_from_slice(b".\r\n");
         Ok(Next::Stay)
+    }
+
+    /// Without the ids of old none are told: a client that finds others
+    /// fetches everything again.
+    fn load_ids(&mut self) -> Result<(), Refusal> {
+        let report = match self.drop.load_ids() {
+            Ok(None) => return Ok(()),
+            Ok(Some(report)) => report,
+            Err(why) => {
+                let (mbox, why) = (&self.mailbox, why.to_string());
+                event!(UIDL_LIST_BAD, self.sid, mbox = mbox, why = why);
+                return Err(format!("{SYS_TEMP} the unique ids cannot be read now").into());
+            }
+        };
+        let (mbox, from) = (&self.mailbox, report.from);
+        if report.useless > 0 || report.why.is_some() {
+            event!(
+                UIDL_LIST_BAD,
+                self.sid,
+                mbox = mbox,
+                file = from,
+                useless = report.useless,
+                why = report
+                    .why
+                    .unwrap_or_else(|| "lines that name no message or no legal id".into())
+            );
+        }
+        if let Some(count) = report.imported {
+            event!(
+                UIDL_IMPORTED,
+                self.sid,
+                mbox = mbox,
+                file = from,
+                messages = count
+            );
+        }
+        Ok(())
     }
 
     /// One line of a list; a long list goes out in pieces.
