@@ -55,10 +55,10 @@ is "$(missing words)" '' 'every control word is in its page, and no other'
 is "$(missing keys)" '' 'every option of a word is below it, and no other'
 
 refs=$(cat man/*.[1-8] 2>/dev/null |
-    sed -n 's/^\.Xr \(p[a-z_.-]*\) \([1-8]\).*/\1.\2/p' | sort -u | while read -r page; do
+    sed -n 's/^\.Xr \([a-z_.-]*\) \([1-8]\).*/\1.\2/p' | sort -u | while read -r page; do
     case $page in
     popular* | pproxy* | pserv* | pcheck* | pctl* | pdeliver* | pclean* | pstatus* | ptestpdm* | \
-        pbench* | pdm*) [ -f "man/$page" ] || echo "$page" ;;
+        pbench* | pdm* | xpop* | mailcheck*) [ -f "man/$page" ] || echo "$page" ;;
     esac
 done)
 is "$refs" '' 'a page refers to pages that exist'

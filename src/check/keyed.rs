@@ -1,5 +1,5 @@
 //! Questions and answers with a key: whoever has none can neither ask nor
-//! answer; pcheckd(8), section PROTOCOL, is the manual of this too.
+//! answer; mailcheck(7) is the manual of this too.
 //!
 //! A question is `*K`, a nonce, a blank, a MAC, a blank, and the question as it
 //! is without a key. An answer has a MAC as its last word. It is made over the

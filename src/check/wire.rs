@@ -1,4 +1,4 @@
-//! What stands in the datagrams; pcheckd(8), section PROTOCOL, is its manual.
+//! What stands in the datagrams; mailcheck(7) is its manual.
 //!
 //! A question is `*`, a letter, what the letter needs, and at most one line
 //! end: CR, LF or both. An answer is `+OK ` or `-ERR `, a text and LF.

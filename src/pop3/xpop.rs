@@ -1,5 +1,5 @@
 //! The preamble between our proxy and our server, before POP3 begins in the
-//! TRANSACTION state: three lines, mailbox, session id, flags. Behind the
+//! TRANSACTION state, see xpop(7): mailbox, session id, flags. Behind the
 //! flags may follow items `KEY=VALUE`; a server ignores keys it does not know.
 
 use std::borrow::Cow;

@@ -19,7 +19,7 @@ fn new() -> Answer {
     Answer::Mail(Mail::New)
 }
 
-/// As in pcheckd(8); made with
+/// As in mailcheck(7); made with
 /// `printf 'Q%s*M3/joe' NONCE | openssl dgst -sha256 -hmac 0123456789abcdef`.
 const NONCE: &str = "000102030405060708090a0b0c0d0e0f";
 const QUESTION_MAC: &str = "1bfbce4463671f01f1970905d10cbbf5";
