@@ -1,7 +1,7 @@
 #!/bin/sh
 # pdeliver, pserv: a quota is exact, and maildirsize says what the mailbox holds.
 . t/lib/tap.sh
-plan 29
+plan 30
 
 spool
 : >"$T/deliver.log"
@@ -65,6 +65,15 @@ is "$(size joe | wc -l | tr -d ' ')" 4 'without QUIT nothing is written'
 xpop plain 'DELE 1' QUIT
 [ ! -e "$T/spool/plain/maildirsize" ]
 ok $? 'nor is a maildirsize made by a session'
+
+# What is told of a message with a wrong length in its name follows when that is mended.
+echo lies | asuser tee "$T/spool/joe/cur/1700000002.M1P1Q1.h,S=9,W=9:2,S" >/dev/null
+asuser rm "$T/spool/joe/maildirsize"
+putline -q 1 joe
+before=$(told joe)
+xpop joe 'RETR 1' QUIT
+is "$before $(told joe)" "$(really joe | { read -r s n; echo $((s + 4)) "$n"; }) $(really joe)" \
+    'a length in a name that is mended is mended in the sum too'
 
 # Whatever maildirsize holds. set_size TEXT: in the notation of printf
 # shellcheck disable=SC2059

@@ -1,7 +1,7 @@
 #!/bin/sh
 # pserv: sizes that no name tells are counted once, and remembered beside the mail.
 . t/lib/tap.sh
-plan 15
+plan 19
 
 suite
 start_suite
@@ -37,6 +37,18 @@ xpop joe STAT QUIT
 line 2 '^\+OK 3 59$' 'nor does a FIFO stop anybody'
 until_ok [ -f "$joe/popular-sizes" ]
 ok $? 'a new file takes its place'
+
+# The id is made of such a name, so it cannot be mended.
+printf 'Subject: 3\n\nlies' | put new/1700000003.3.h,W=9,S=9
+printf 'Subject: 4\n\nlies' | put new/1700000004.4.h,W=9,S=9
+xpop joe LIST 'RETR 4' 'RETR 4' 'DELE 4' QUIT
+is "$(grep -c '^-ERR \[SYS/TEMP\] the size' "$T/talk.log")" 1 'a wrong size that was told is refused once'
+xpop joe 'RETR 3' LIST QUIT
+unseen talk '^-ERR' 'before it was told it is just sent'
+xpop joe LIST 'RETR 3' 'DELE 3' QUIT
+has talk '^3 20$'
+ok $? 'the true size is remembered, though the name tells another'
+unseen talk '^-ERR' 'so it is never refused again'
 
 xpop joe 'DELE 1' 'DELE 2' 'DELE 3' QUIT
 "$BIN/pcheck" -s 127.0.0.1 -p "$(port 3)" -m joe >"$T/pcheck.log" 2>&1

@@ -1,11 +1,13 @@
-//! The sizes that had to be counted, since no name tells them. They are kept
-//! in a file in the mailbox, so that the next session need not read the mail.
+//! The sizes that had to be counted, since no name tells them, or the name
+//! tells a wrong one and cannot be mended. They are kept in a file in the
+//! mailbox, so that the next session need not read the mail.
 //!
 //! The first line says what it is; then comes a line `SIZE NAME` for each
 //! message, NAME being the core; then the SHA-256 digest of all before it.
-//! The file is a help and nothing else: one that is torn, or in any other way
-//! not as it should be, counts as none, and a size in it that is wrong is
-//! found at RETR like one in a name.
+//! A size in the file overrides that in the name. The file is a help and
+//! nothing else: one that is torn, or in any other way not as it should be,
+//! counts as none, and a size in it that is wrong is found at RETR like one
+//! in a name.
 
 use std::cmp::Ordering;
 use std::fs::File;
@@ -28,9 +30,9 @@ const LAST: &[u8] = b"sha256 ";
 const WASTE: usize = 100;
 
 impl List {
-    /// Takes from the file what no name tells.
+    /// Takes from the file what no name tells, or tells wrong.
     pub(super) fn recall(&mut self, mailbox: &Mailbox) {
-        if self.entries.iter().all(|e| e.size != UNKNOWN) {
+        if self.entries.is_empty() {
             return;
         }
         let Ok(Some(file)) = mailbox.side(NAME) else {
@@ -64,9 +66,9 @@ impl List {
             while self.is_before(at, name) {
                 at += 1;
             }
-            if self.has_core(at, name) && self.entries[at].size == UNKNOWN {
+            if self.has_core(at, name) && !self.entries[at].is(TWIN) {
+                used += usize::from(self.entries[at].size != size);
                 self.entries[at].size = size;
-                used += 1;
             }
             lines += 1;
             line.push(b'\n');
@@ -79,7 +81,7 @@ impl List {
         entry.is_some_and(|e| self.order(e, name) == Ordering::Less)
     }
 
-    /// Takes back what no name tells.
+    /// Knows again only what the names tell.
     fn forget(&mut self) {
         let List { names, entries, .. } = self;
         for entry in entries {
@@ -119,12 +121,13 @@ impl List {
         out.write_all(&[LAST, &digest.hex(), b"\n"].concat())
     }
 
-    /// Whether the size of this entry was counted, and the file can tell it.
+    /// Whether the size of this entry was counted, the name tells another or
+    /// none, and the file can tell it.
     pub(super) fn is_worth_saving(&self, entry: &Entry) -> bool {
         let name = self.name(entry);
         entry.size != UNKNOWN
             && !entry.is(GONE | TWIN | UNREAD)
-            && name::promised(name).is_none()
+            && name::promised(name) != Some(entry.size)
             && !name.contains(&b'\n')
     }
 }
@@ -191,13 +194,59 @@ mod tests {
     }
 
     #[test]
-    fn names_that_tell_all_sizes_need_no_file_and_do_not_read_one() {
+    fn names_that_tell_all_sizes_need_no_file() {
         let mail = Box::new("cache-none");
         mail.put("new/1.a.h,S=1,W=3", "a");
         told(&mail);
         assert_eq!(inode(&mail), None);
         fs::create_dir(mail.joe.join("popular-sizes")).unwrap();
         assert_eq!(told(&mail), [3]);
+    }
+
+    #[test]
+    fn a_wrong_size_that_must_stay_in_its_name_is_found_once() {
+        let mail = Box::new("cache-wrong");
+        let names = ["new/1.a.h,W=7,S=5", "new/2.a.h,S=5,W=7,x"];
+        for name in names {
+            mail.put(name, "a\n");
+        }
+        mail.put("new/3.a.h,S=1,W=3", "c");
+        assert_eq!(told(&mail), [7, 7, 3]);
+        for (sizes, wrong) in [([3, 7, 3], 1), ([3, 3, 3], 2)] {
+            let mut drop = mail.open();
+            assert_eq!(drop.retrieve(wrong).unwrap().promised, Some(7));
+            drop.save_sizes().unwrap();
+            assert_eq!(told(&mail), sizes);
+        }
+        let first = inode(&mail);
+        let mut drop = mail.open();
+        for number in 1..=3 {
+            assert_eq!(drop.retrieve(number).unwrap().promised, None);
+        }
+        assert_eq!(drop.stat(), (3, 9));
+        drop.save_sizes().unwrap();
+        assert_eq!(inode(&mail), first, "nothing new, nothing is written");
+        assert_eq!(mail.names()[..2], names);
+    }
+
+    #[test]
+    fn a_right_name_is_believed_again_once_the_file_was_found_wrong() {
+        let mail = Box::new("cache-liar");
+        mail.put("new/1.a.h,S=1,W=3", "a");
+        mail.put("new/2.a.h,S=9,W=9", "a");
+        let mut file = [FIRST, b"4 1.a.h\n5 2.a.h\n"].concat();
+        let mut digest = Digest::default();
+        digest.add(&file);
+        file.extend_from_slice(&[LAST, &digest.hex(), b"\n"].concat());
+        fs::write(mail.joe.join("popular-sizes"), file).unwrap();
+        assert_eq!(told(&mail), [4, 5]);
+        let mut drop = mail.open();
+        assert_eq!(drop.retrieve(1).unwrap().promised, Some(4));
+        assert_eq!(drop.retrieve(2).unwrap().promised, Some(5));
+        drop.save_sizes().unwrap();
+        assert_eq!(inode(&mail), None, "the names tell all");
+        assert_eq!(told(&mail), [3, 3]);
+        assert_eq!(mail.names(), ["new/1.a.h,S=1,W=3", "new/2.a.h,S=1,W=3"]);
     }
 
     #[test]
@@ -264,12 +313,14 @@ mod tests {
             sealed in any::<bool>(),
         ) {
             let mail = Box::new("cache-any");
+            let tail = |at| ["", ",W=2,S=2", ",S=1,W=1"][at % 3];
             for (at, text) in mails.iter().enumerate() {
-                fs::write(mail.joe.join(format!("new/{at}.a.h")), text).unwrap();
+                fs::write(mail.joe.join(format!("new/{at}.a.h{}", tail(at))), text).unwrap();
             }
             let mut file = FIRST.to_vec();
             for (size, at) in lines {
-                file.extend_from_slice(format!("{size} {at}.a.h\n").as_bytes());
+                let tail = if at % 3 == 1 { tail(1) } else { "" };
+                file.extend_from_slice(format!("{size} {at}.a.h{tail}\n").as_bytes());
             }
             if sealed {
                 let mut digest = Digest::default();
@@ -283,7 +334,7 @@ mod tests {
             let sizes: Vec<_> = want.iter().map(|text| text.len() as u64).collect();
             let mut drop = mail.open();
             if !sealed {
-                prop_assert_eq!(list(&mut drop), &sizes[..]);
+                prop_assert_eq!(list(&mut drop)[0], sizes[0]);
             }
             let _ = drop.stat();
             for (at, want) in want.iter().enumerate() {

@@ -5,6 +5,7 @@ use super::aside::Aside;
 use super::body::Body;
 use super::list::{CUR, DELETED, Entry, GONE, LeftOut, List, SEEN, TWIN, UNKNOWN, UNREAD};
 use super::name;
+use super::quota::Ledger;
 use super::saved::{Report, Saved};
 use super::spool::Mailbox;
 use super::uidl::Uidl;
@@ -37,7 +38,7 @@ const BATCH: usize = 10_000;
 pub(crate) struct Retrieved {
     pub(crate) body: Body,
     /// The size that STAT and LIST told, or would have, if it was wrong. It
-    /// is right from now on, and where the name carried it, in the name too.
+    /// is right from now on, in later sessions too.
     pub(crate) promised: Option<u64>,
 }
 
@@ -164,6 +165,8 @@ impl Maildrop {
         if told == UNKNOWN || wrong {
             self.counted(at);
         }
+        // The file beside the mail may be what told it.
+        self.list.to_save += usize::from(wrong);
         Ok(Retrieved {
             body,
             promised: wrong.then_some(told),
@@ -275,7 +278,8 @@ impl Maildrop {
     }
 
     /// Gives a message a name with its true sizes, if its unique id stays the
-    /// same. Whether that succeeds matters to later sessions only.
+    /// same; the quota is put right with it. A name that stays is overridden
+    /// by what is remembered beside the mail.
     fn mend(&mut self, at: usize, disk: u64, wire: u64) {
         let entry = self.list.entries[at];
         let old = self.list.name(&entry);
@@ -287,7 +291,14 @@ impl Maildrop {
         else {
             return;
         };
-        if Uidl::of(old) == Uidl::of(&new) && folder.rename(old, folder, &new).is_ok() {
+        if Uidl::of(old) != Uidl::of(&new) {
+            return;
+        }
+        let renamed = match name::disk(old) == Some(disk) {
+            true => folder.rename(old, folder, &new).is_ok(),
+            false => Ledger::rename(mailbox, folder, old, &new).is_ok(),
+        };
+        if renamed {
             self.list.renamed(at, &new, entry.is(CUR));
         }
     }

@@ -162,6 +162,34 @@ impl<'m> Ledger<'m> {
         Ok(())
     }
 
+    /// Gives a file a name that tells another length, and a mailbox with a
+    /// quota the sum that follows from it.
+    ///
+    /// # Errors
+    /// It has its old name. At worst the sum is too high.
+    pub(super) fn rename(
+        mailbox: &Mailbox,
+        folder: &Dir,
+        old: &[u8],
+        new: &[u8],
+    ) -> Result<(), Error> {
+        let rename = || folder.rename(old, folder, new).map_err(on("message"));
+        let Some(mut ledger) = Ledger::open(mailbox, None)? else {
+            return rename();
+        };
+        let found = folder.stat(old).map_err(on("message"))?;
+        let weight = |file| weight(folder, file).unwrap_or(Sum::one(found.octets));
+        let change = weight(new).plus(weight(old).negative());
+        if change.octets > 0 {
+            ledger.add(change)?;
+            return rename();
+        }
+        rename()?;
+        // Where this fails the sum is too high, and will be counted anew.
+        let _ = ledger.add(change);
+        Ok(())
+    }
+
     /// Writes down what was removed.
     ///
     /// # Errors

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::process::Command;
 
 use super::*;
+use crate::maildir::maildrop::Maildrop;
 use crate::maildir::spool::Spool;
 use crate::maildir::spool::tests::marked;
 use crate::sys::scratch::Scratch;
@@ -135,6 +136,39 @@ fn other_limits_and_doubts_make_the_file_anew() {
             "{text}"
         );
     }
+}
+
+#[test]
+fn a_length_that_is_mended_in_a_name_is_mended_in_the_sum() {
+    let mail = Box::new("quota-mend");
+    mail.put("new/1.a.h,S=2,W=2", 5);
+    mail.put("new/2.a.h,S=70,W=70", 5);
+    mail.put("cur/3.a.h,S=70,W=70:2,T", 5);
+    mail.put("new/4.a.h,S=5,W=5", 5);
+    mail.put("new/5.a.h,S=2,W=3,x", 5);
+    mail.write("1000S\n79 4\n");
+    let mut drop = Maildrop::open(Some(mail.mailbox()), None, 10).unwrap();
+    let told = || {
+        mail.text()
+            .lines()
+            .skip(1)
+            .map(String::from)
+            .collect::<Vec<_>>()
+    };
+    let mut want = vec!["79 4"];
+    for (number, line) in [Some("3 0"), Some("-65 0"), None, None, None]
+        .iter()
+        .enumerate()
+    {
+        drop.retrieve(number + 1).unwrap();
+        want.extend(line);
+        assert_eq!(told(), want, "{number}");
+    }
+    // Somebody else was quicker.
+    let (mailbox, gone) = (mail.mailbox(), b"6.a.h,S=1,W=3");
+    let (_, new, _) = mailbox.folders().next().unwrap();
+    assert!(Ledger::rename(&mailbox, new, gone, b"6.a.h,S=9,W=9").is_err());
+    assert_eq!(told(), want);
 }
 
 #[test]
