@@ -2,7 +2,7 @@
 # pserv: mailboxes with entries that are no mail, that cannot be read, or lie about their size; and
 # what is read and what stays unread.
 . t/lib/tap.sh
-plan 21
+plan 24
 
 suite
 daemon pserv -d -f "$T/pserv.rc" && ready 2
@@ -45,6 +45,22 @@ is "$(tail -n 2 "$T/talk.log" | head -n 1)" '+OK good bye' 'what cannot be read 
 is "$(count new '13.closed*')" 0 'and is gone'
 is "$(find "$in" -name '*fifo*' -o -name '*link*' -o -name '*directory*' | wc -l | tr -d ' ')" 4 \
     'what is no message is left alone'
+
+# What cannot be read turns out only when its octets are to be counted.
+box l/ate
+in=$T/spool/l/ate
+put new/1.late.h 'x\n'
+put new/2.late.h 'x\n'
+talk -n late -s 2 ':send l/ate\r\nlate\r\n\r\n' ':line' ":mark $T/late.in" ":hold $T/late.go" STAT LIST QUIT &
+late=$!
+until_ok test -e "$T/late.in"
+asuser chmod 0 "$in/new/2.late.h"
+: >"$T/late.go"
+wait $late
+has late '^2 0$'
+ok $? 'a message that cannot be counted has no octets'
+seen pserv 'ev=message_skipped .*sid=late .*count=1 first=2\.late\.h why="cannot be read"' 'which is logged'
+is "$(grep -c 'ev=message_skipped .*sid=late' "$T/pserv.log")" 1 'once'
 
 # The read state: by RETR, not by TOP, at QUIT, not in a master session.
 box r/ead

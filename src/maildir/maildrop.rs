@@ -77,9 +77,9 @@ impl Maildrop {
         self.lock = None;
     }
 
-    /// Files in the mailbox that are not served.
-    pub(crate) fn left_out(&self) -> &LeftOut {
-        &self.list.left_out
+    /// Files in the mailbox that are not served and were not told of yet.
+    pub(crate) fn left_out(&mut self) -> LeftOut {
+        std::mem::take(&mut self.list.left_out)
     }
 
     /// The highest number a message has, deleted or not.
@@ -221,9 +221,11 @@ impl Maildrop {
                 .and_then(|file| Body::counted(file).map_err(on("message")));
             let size = match counted {
                 Ok(body) => body.wire(),
-                Err(_) => {
+                Err(why) => {
                     let name = self.list.name(&self.list.entries[at]).to_vec();
-                    self.list.left_out.add(&name, "cannot be read");
+                    if !matches!(why, Error::Gone) {
+                        self.list.left_out.add(&name, "cannot be read");
+                    }
                     self.list.entries[at].marks |= UNREAD;
                     0
                 }

@@ -99,8 +99,8 @@ impl<'s> Session<'s> {
         self.close(end);
     }
 
-    /// Files that cannot be served are logged once.
-    fn note_left_out(&self) {
+    /// Files that cannot be served are logged once, when that is found.
+    pub(super) fn note_left_out(&mut self) {
         let left = self.drop.left_out();
         if let Some((name, why)) = &left.first {
             event!(

@@ -39,6 +39,7 @@ impl Session<'_> {
     pub(super) fn stat(&mut self, _: &[&[u8]]) -> Outcome {
         self.told = true;
         let (count, octets) = self.drop.stat();
+        self.note_left_out();
         ok(&mut self.wire.out, format_args!("{count} {octets}"));
         Ok(Next::Stay)
     }
@@ -48,6 +49,7 @@ impl Session<'_> {
         if let [word] = args {
             let number = message(word)?;
             let size = self.drop.size(number).map_err(|why| self.refusal(&why))?;
+            self.note_left_out();
             ok(&mut self.wire.out, format_args!("{number} {size}"));
             return Ok(Next::Stay);
         }
@@ -57,6 +59,7 @@ impl Session<'_> {
             let size = self.drop.size(number).unwrap_or(0);
             self.row(format_args!("{number} {size}"))?;
         }
+        self.note_left_out();
         self.wire.out.extend_from_slice(b".\r\n");
         Ok(Next::Stay)
     }
