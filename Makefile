@@ -103,6 +103,7 @@ install:
 		if [ -e "$$file" ]; then echo "$(CONFDIR)/$$name is kept as it is"; \
 		else echo "$(CONFDIR)/$$name"; $(SED) "etc/$$name" >"$$file"; fi; done
 	umask 022; $(SED) rc.d/popular.subr >"$(DESTDIR)$(SHAREDIR)/popular.subr"
+	install -m 644 etc/grafana/popular.json "$(DESTDIR)$(SHAREDIR)/grafana.json"
 	@set -e; umask 022; run="$(RUNDIR)"; \
 		[ -n "$(UNITDIR)" ] && [ "$$(uname)" = Linux ] || exit 0; \
 		case $$run in /run/*) run="RuntimeDirectory=$${run#/run/}" ;; \
@@ -119,7 +120,8 @@ uninstall:
 	@for module in src/modules/*/Cargo.toml; do \
 		name=$$(basename "$$(dirname "$$module")"); \
 		rm -f "$(DESTDIR)$(MODULEDIR)/libpdm_$$name.so"; done
-	rm -f "$(DESTDIR)$(INCLUDEDIR)/popular/pdm.h" "$(DESTDIR)$(SHAREDIR)/popular.subr"
+	rm -f "$(DESTDIR)$(INCLUDEDIR)/popular/pdm.h" "$(DESTDIR)$(SHAREDIR)/popular.subr" \
+		"$(DESTDIR)$(SHAREDIR)/grafana.json"
 	@for page in man/*.[1-8]; do \
 		rm -f "$(DESTDIR)$(MANDIR)/man$${page##*.}/$${page##*/}"; done
 	@for name in $(DAEMONS); do rm -f "$(DESTDIR)$(RCDIR)/$$name"; done

@@ -30,8 +30,8 @@ is "$(for page in man/*.[1-8]; do there "/usr/local/share/man/man${page##*.}/${p
     'so is the whole manual'
 is "$(there /etc/popular/pproxy.rc /etc/popular/pserv.rc /etc/popular/pcheckd.rc \
     /etc/popular/capa/default)" '' 'so are the start files, and a list of capabilities'
-is "$(there /etc/init.d/pproxy /usr/local/share/popular/popular.subr)" '' \
-    'and the start scripts'
+is "$(there /etc/init.d/pproxy /usr/local/share/popular/popular.subr /usr/local/share/popular/grafana.json)" '' \
+    'and the start scripts, and a dashboard'
 units=$(case $(uname) in Linux) echo pproxy pserv pcheckd ;; esac)
 is "$(for name in $units; do there "/usr/local/lib/systemd/system/$name.service"; done)" '' \
     'and units, where there is systemd'

@@ -74,8 +74,10 @@ pub(crate) struct Knobs {
     pub(crate) level: &'static AtomicU64,
     /// One bit an area.
     pub(crate) debug: &'static AtomicU64,
-    /// Lines that could not be sent.
+    /// Lines that could not be sent, until that is told.
     pub(crate) lost: &'static AtomicU64,
+    /// Those of which it was.
+    pub(crate) told: &'static AtomicU64,
 }
 
 static KNOBS: OnceLock<Knobs> = OnceLock::new();
@@ -165,6 +167,8 @@ pub(crate) fn mend() {
     with(|log| log.sink.mend());
     if !try_emit(&events::LOG_LOST, &"-", &[("count", &lost)]) {
         count_lost(lost - 1);
+    } else if let Some(knobs) = KNOBS.get() {
+        knobs.told.fetch_add(lost, Relaxed);
     }
 }
 
@@ -234,11 +238,12 @@ mod tests {
         open("pserv", &Target::Syslog(path.clone())).unwrap();
         assert!(!try_emit(&events::START, &"-", &[]), "nobody listens");
         let server = UnixDatagram::bind(&path).unwrap();
-        let row = crate::sys::shm::Shared::<AtomicU64>::map(3).unwrap().get();
+        let row = crate::sys::shm::Shared::<AtomicU64>::map(4).unwrap().get();
         share(Knobs {
             level: &row[0],
             debug: &row[1],
             lost: &row[2],
+            told: &row[3],
         });
         count_lost(1);
         mend();

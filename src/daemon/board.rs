@@ -13,6 +13,7 @@ use std::sync::atomic::{
 
 use super::config::{Config, NO_ROW};
 use super::rotating;
+use crate::base::clock::now;
 use crate::base::digest;
 use crate::base::table;
 use crate::base::vars::Key;
@@ -79,6 +80,10 @@ pub(crate) enum Head {
     Epoch,
     /// Another master has the listening sockets, too: nobody shuts them.
     Shared,
+    /// When the board was made: the daemon has lived since then.
+    Started,
+    /// Log lines lost, of which the log has told.
+    LostTold,
 }
 
 /// Numbers of a slot.
@@ -126,7 +131,7 @@ pub(crate) const MARKS: usize = 8;
 /// Objects at a time, in all generations together.
 pub(crate) const ROWS: usize = 16384;
 
-const HEAD: usize = 16;
+const HEAD: usize = 24;
 const LIVE: usize = 128;
 /// A text is a sequence number and 64 octets.
 const TEXT: usize = 9;
@@ -172,6 +177,7 @@ impl Board {
             rotating: Shared::map(rotating::SIZE)?.get(),
         };
         board.head(Head::Seed).store(table::seed(), Relaxed);
+        board.head(Head::Started).store(now(), Relaxed);
         Ok(board)
     }
 
@@ -371,6 +377,18 @@ impl Board {
         let slots = (0..self.used()).chain(self.len()..self.slots());
         let words = slots.filter_map(|slot| self.words(slot)[COUNTS..].get(counter));
         words.fold(0, |sum, word| sum.wrapping_add(word.load(Relaxed)))
+    }
+
+    /// The sums of all counters, in one pass over the slots.
+    pub(crate) fn totals(&self) -> [u64; COUNTERS] {
+        let mut sums = [0_u64; COUNTERS];
+        for slot in (0..self.used()).chain(self.len()..self.slots()) {
+            let words = &self.words(slot)[COUNTS..];
+            for (sum, word) in sums.iter_mut().zip(words) {
+                *sum = sum.wrapping_add(word.load(Relaxed));
+            }
+        }
+        sums
     }
 }
 

@@ -17,6 +17,7 @@ mod keyfiles;
 mod list;
 mod load;
 mod master;
+pub(crate) mod metrics;
 pub(crate) mod notes;
 mod notify;
 mod orders;

@@ -8,6 +8,7 @@ use super::control::{Answer, Batch};
 use super::generation::Cause;
 use super::list;
 use super::master::Master;
+use super::metrics::{self, Form};
 use super::service::{Said, Service};
 use super::signals::LOOK;
 use super::strain::Strain;
@@ -233,6 +234,10 @@ impl<S: Service> Master<S> {
                     Ok(Said::Rows(lines)) => listed(lines),
                     Err(why) => Answer::Err(why),
                 }
+            }
+            Act::Metrics => {
+                let page = metrics::page::<S>(&self.board, &self.config, Form::named(word));
+                listed(page.lines().map(String::from).collect())
             }
             Act::CounterReset => {
                 self.base = (0..tables.counters.len())

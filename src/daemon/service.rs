@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use super::board::Board;
 use super::config::{Config, Kind, Object};
+use super::metrics::Gauge;
 use super::notes::Note;
 use super::seat::Seat;
 use crate::base::clock::{Ms, now};
@@ -182,6 +183,16 @@ pub(crate) trait Service: Sized {
     /// PRIVILEGED. In the master: adds to what a list shows of an object of
     /// kind number `kind`.
     fn show(_: &Board, _: &Config, _kind: usize, _: &Object, _: &mut Row) {}
+
+    /// What sessions do, of which metrics tell how many do it: first words of
+    /// [`super::board::Text::Doing`].
+    const STAGES: &'static [&'static str] = &[];
+
+    /// In the master or a worker: what is measured of an object of kind number
+    /// `kind`; the same list for all of a kind.
+    fn gauges(_: &Board, _: &Config, _kind: usize, _: &Object) -> Vec<Gauge> {
+        Vec::new()
+    }
 
     /// In a worker between sessions, not more than once a second: 0 if the
     /// files of the program are those it has loaded, else a number that

@@ -45,6 +45,7 @@ pub(crate) enum Act {
     SessionKick,
     CounterList,
     CounterReset,
+    Metrics,
     Shutdown,
     Upgrade,
 }
@@ -92,6 +93,7 @@ static COMMON: &[(&str, Act, &str)] = &[
     ("session kick SID",                        Act::SessionKick,  "ends a session at once"),
     ("counter list",                            Act::CounterList,  "lists the counters"),
     ("counter reset",                           Act::CounterReset, "lets them count from 0 again"),
+    ("metrics [openmetrics|text]",              Act::Metrics,      "prints counters and states for monitoring, as Prometheus takes them from files"),
     ("shutdown all|parent|children|delayed",    Act::Shutdown,     "all: ends sessions and daemon; parent: sessions go on; children: ends sessions only; delayed: waits for sessions"),
     ("upgrade [PROGRAM-FILE]",                  Act::Upgrade,      "starts the program anew, which takes over all but running sessions"),
 ];

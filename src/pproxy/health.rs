@@ -17,6 +17,7 @@ use crate::base::kv::Row;
 use crate::daemon::board::{Board, ROWS};
 use crate::daemon::config::Config;
 use crate::daemon::config::Object;
+use crate::daemon::metrics::Gauge;
 use crate::daemon::seat::Seat;
 
 /// The cell of a backend's row that all this is about.
@@ -275,6 +276,23 @@ pub(super) fn show(board: &Board, config: &Config, backend: &Object, row: &mut R
                 &"no"
             },
         );
+}
+
+/// What is measured of it.
+pub(super) fn gauges(board: &Board, config: &Config, backend: &Object) -> Vec<Gauge> {
+    let addresses = config.addresses(&backend.words[0]);
+    let (health, _) = look(board, backend.row, addresses);
+    let marked = |kind| board.marked(kind, key(backend.row)) as u64;
+    let (up, sessions, pending) = (
+        "1 if it answers, 0 if it is down.",
+        "Sessions there.",
+        "Sessions that wait for its answer.",
+    );
+    vec![
+        Gauge("up", up, u64::from(!health.down)),
+        Gauge("sessions", sessions, marked(MARK_BACKEND)),
+        Gauge("pending", pending, marked(MARK_PENDING)),
+    ]
 }
 
 #[cfg(test)]

@@ -38,6 +38,7 @@ use crate::base::kv::Row;
 use crate::base::verbs::Args;
 use crate::daemon::board::Board;
 use crate::daemon::config::{Config, Object};
+use crate::daemon::metrics::Gauge;
 use crate::daemon::notes::Note;
 use crate::daemon::seat::Seat;
 use crate::daemon::service::{Origin, Say, Service, Tables, Work, too_much};
@@ -123,6 +124,20 @@ impl Service for Proxy {
             vars::BACKEND => health::show(board, config, object, row),
             vars::PDM => modules::show(board, object, row),
             _ => {}
+        }
+    }
+
+    const STAGES: &'static [&'static str] = &["login", "tls", "pdm", "penalty", "empty", "relay"];
+
+    fn gauges(board: &Board, config: &Config, kind: usize, object: &Object) -> Vec<Gauge> {
+        match kind {
+            vars::BACKEND => health::gauges(board, config, object),
+            vars::VSERV => vec![Gauge(
+                "sessions",
+                "Sessions there.",
+                board.marked(vars::MARK_VSERV, site::key(object.row)) as u64,
+            )],
+            _ => Vec::new(),
         }
     }
 
