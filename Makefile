@@ -27,6 +27,9 @@ PROVEFLAGS = -j2
 DAEMONS    = pproxy pserv pcheckd
 UNITS      = $(UNITDIR)/pproxy.service $(UNITDIR)/pserv.service $(UNITDIR)/pcheckd.service \
 	$(SYSUSERSDIR)/popular.conf $(TMPFILESDIR)/popular.conf
+# For programs that look after logs: to be copied, see popular-log(7).
+EXAMPLES   = fail2ban/filter.d/popular.conf fail2ban/jail.d/popular.conf logrotate/popular \
+	newsyslog/popular.conf
 CONFFILES  = pproxy.rc pserv.rc pcheckd.rc capa/default
 SCRIPTS    = .ci/run t/*.t t/lib/*.sh t/deps t/bench t/demo t/stand rc.d/*
 
@@ -102,6 +105,9 @@ install:
 		file="$(DESTDIR)$(CONFDIR)/$$name"; \
 		if [ -e "$$file" ]; then echo "$(CONFDIR)/$$name is kept as it is"; \
 		else echo "$(CONFDIR)/$$name"; $(SED) "etc/$$name" >"$$file"; fi; done
+	@set -e; umask 022; for name in $(EXAMPLES); do \
+		file="$(SHAREDIR)/examples/$$name"; echo "$$file"; \
+		install -d "$(DESTDIR)$${file%/*}"; $(SED) "etc/$$name" >"$(DESTDIR)$$file"; done
 	umask 022; $(SED) rc.d/popular.subr >"$(DESTDIR)$(SHAREDIR)/popular.subr"
 	install -m 644 etc/grafana/popular.json "$(DESTDIR)$(SHAREDIR)/grafana.json"
 	@set -e; umask 022; run="$(RUNDIR)"; \
@@ -122,6 +128,7 @@ uninstall:
 		rm -f "$(DESTDIR)$(MODULEDIR)/libpdm_$$name.so"; done
 	rm -f "$(DESTDIR)$(INCLUDEDIR)/popular/pdm.h" "$(DESTDIR)$(SHAREDIR)/popular.subr" \
 		"$(DESTDIR)$(SHAREDIR)/grafana.json"
+	rm -rf "$(DESTDIR)$(SHAREDIR)/examples"
 	@for page in man/*.[1-8]; do \
 		rm -f "$(DESTDIR)$(MANDIR)/man$${page##*.}/$${page##*/}"; done
 	@for name in $(DAEMONS); do rm -f "$(DESTDIR)$(RCDIR)/$$name"; done

@@ -1,7 +1,7 @@
 #!/bin/sh
 # The tree: make install puts everything where it belongs, and uninstall leaves nothing.
 . t/lib/tap.sh
-plan 15
+plan 16
 
 unset MAKEFLAGS MFLAGS
 D=$T/root
@@ -32,6 +32,9 @@ is "$(there /etc/popular/pproxy.rc /etc/popular/pserv.rc /etc/popular/pcheckd.rc
     /etc/popular/capa/default)" '' 'so are the start files, and a list of capabilities'
 is "$(there /etc/init.d/pproxy /usr/local/share/popular/popular.subr /usr/local/share/popular/grafana.json)" '' \
     'and the start scripts, and a dashboard'
+is "$(cd etc && find fail2ban logrotate newsyslog -type f | while read -r file; do
+    there "/usr/local/share/popular/examples/$file"
+done)" '' 'and examples for programs that look after logs'
 units=$(case $(uname) in Linux) echo pproxy pserv pcheckd ;; esac)
 is "$(for name in $units; do there "/usr/local/lib/systemd/system/$name.service"; done)" '' \
     'and units, where there is systemd'
