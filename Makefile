@@ -31,7 +31,7 @@ UNITS      = $(UNITDIR)/pproxy.service $(UNITDIR)/pserv.service $(UNITDIR)/pchec
 EXAMPLES   = fail2ban/filter.d/popular.conf fail2ban/jail.d/popular.conf logrotate/popular \
 	newsyslog/popular.conf
 CONFFILES  = pproxy.rc pserv.rc pcheckd.rc capa/default
-SCRIPTS    = .ci/run t/*.t t/lib/*.sh t/deps t/bench t/demo t/stand rc.d/*
+SCRIPTS    = .ci/run t/*.t t/lib/*.sh t/deps t/bench t/demo t/stand rc.d/* src/*.sh
 
 # rustup installs where only a login shell looks.
 ENV = PATH="$$PATH:$$HOME/.cargo/bin" POPULAR_PREFIX=$(PREFIX) POPULAR_SYSCONFDIR=$(SYSCONFDIR) \
@@ -89,6 +89,9 @@ install:
 		case " $(DAEMONS) " in *" $$name "*) dir="$(SBINDIR)" ;; esac; \
 		echo "$$dir/$$name"; \
 		install -m 755 "$(BIN)/$$name" "$(DESTDIR)$$dir/$$name"; done
+	@set -e; for script in src/*.sh; do \
+		name=$$(basename "$$script" .sh); echo "$(BINDIR)/$$name"; \
+		install -m 755 "$$script" "$(DESTDIR)$(BINDIR)/$$name"; done
 	@set -e; for module in "$(BIN)"/libpdm_*.so; do \
 		echo "$(MODULEDIR)/$${module##*/}"; \
 		install -m 644 "$$module" "$(DESTDIR)$(MODULEDIR)/"; done
@@ -121,7 +124,7 @@ install:
 
 # Start files that were edited stay, and say so.
 uninstall:
-	@for main in src/bin/*.rs; do name=$$(basename "$$main" .rs); \
+	@for main in src/bin/*.rs src/*.sh; do name=$$(basename "$${main%.sh}" .rs); \
 		rm -f "$(DESTDIR)$(SBINDIR)/$$name" "$(DESTDIR)$(BINDIR)/$$name"; done
 	@for module in src/modules/*/Cargo.toml; do \
 		name=$$(basename "$$(dirname "$$module")"); \

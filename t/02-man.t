@@ -7,9 +7,9 @@
 . t/lib/tap.sh
 plan 6
 
-pages=$(for main in src/bin/*.rs; do
+pages=$(for main in src/bin/*.rs src/*.sh; do
     [ -f "$main" ] || continue
-    name=$(basename "$main" .rs)
+    name=$(basename "${main%.sh}" .rs)
     [ -f "man/$name.8" ] || [ -f "man/$name.1" ] || echo "$name"
 done)
 is "$pages" '' 'every program has a page'
@@ -57,7 +57,7 @@ is "$(missing keys)" '' 'every option of a word is below it, and no other'
 refs=$(cat man/*.[1-8] 2>/dev/null |
     sed -n 's/^\.Xr \([a-z_.-]*\) \([1-8]\).*/\1.\2/p' | sort -u | while read -r page; do
     case $page in
-    popular* | pproxy* | pserv* | pcheck* | pctl* | pdeliver* | pclean* | pstatus* | ptestpdm* | \
+    popular* | plogstat* | pproxy* | pserv* | pcheck* | pctl* | pdeliver* | pclean* | pstatus* | ptestpdm* | \
         pbench* | pdm* | xpop* | mailcheck*) [ -f "man/$page" ] || echo "$page" ;;
     esac
 done)

@@ -19,8 +19,8 @@ mk install
 ok $? 'make install succeeds'
 is "$(there /usr/local/sbin/pproxy /usr/local/sbin/pserv /usr/local/sbin/pcheckd)" '' \
     'daemons are in sbin'
-is "$(for main in src/bin/*.rs; do
-    name=$(basename "$main" .rs)
+is "$(for main in src/bin/*.rs src/*.sh; do
+    name=$(basename "${main%.sh}" .rs)
     there "/usr/local/bin/$name"
 done | grep -vx -e /usr/local/bin/pproxy -e /usr/local/bin/pserv -e /usr/local/bin/pcheckd)" '' \
     'tools are in bin'
