@@ -59,6 +59,7 @@ if [ "$(id -u)" -eq 0 ]; then
     USER=${TESTUSER:-nobody}
 fi
 CHECKS=0
+PLAN=
 mkdir "$T/run"
 
 port() { echo $((PORTBASE + $1)); }
@@ -229,7 +230,8 @@ ctl() {
     return $_status
 }
 
-plan() { echo "1..$1"; }
+# What is planned is told at the end: until then all of it may still be skipped.
+plan() { PLAN=$1; }
 note() { printf '%s\n' "$@" | sed 's/^/# /'; }
 tail_logs() {
     for _log in "$T"/*.log; do
@@ -284,7 +286,7 @@ unseen() {
 
 # skip_all REASON: for what this machine cannot do. Where everything was installed it fails.
 skip_all() {
-    echo "1..0 # SKIP $1"
+    PLAN="0 # SKIP $1"
     exit 0
 }
 
@@ -292,6 +294,7 @@ cleanup() {
     _exit=$?
     trap '' HUP INT TERM
     trap - EXIT
+    [ -z "$PLAN" ] || echo "1..$PLAN"
     for _job in "$T"/run/*.job; do
         [ -f "$_job" ] || continue
         _name=${_job##*/}
