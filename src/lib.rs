@@ -18,6 +18,7 @@ mod maildir;
 mod net;
 mod pop3;
 
+mod pbench;
 mod pcheck;
 mod pcheckd;
 mod pclean;
@@ -27,6 +28,7 @@ mod pproxy;
 mod pserv;
 mod ptestpdm;
 
+pub use pbench::main as pbench_main;
 pub use pcheck::main as pcheck_main;
 pub use pcheckd::main as pcheckd_main;
 pub use pclean::main as pclean_main;

@@ -34,7 +34,7 @@ libloading: sys
 landlock: sys/sandbox/files.rs
 seccompiler: sys/sandbox/calls.rs
 nix: sys net daemon
-openssl: net/tls.rs net/tls/pair.rs net/tls/warm.rs net/tls/tests.rs net/tls/connect.rs net/tls/connect/tests.rs base/digest.rs sys/ticket.rs
+openssl: net/tls.rs net/tls/pair.rs net/tls/warm.rs net/tls/tests.rs net/tls/connect.rs net/tls/load.rs net/tls/connect/tests.rs base/digest.rs sys/ticket.rs
 openssl_sys: sys/ticket.rs
 syslog: base/sink.rs
 getopts: base/opt.rs

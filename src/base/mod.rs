@@ -5,6 +5,7 @@ pub(crate) mod clock;
 pub(crate) mod digest;
 pub(crate) mod events;
 pub(crate) mod id;
+pub(crate) mod json;
 pub(crate) mod kv;
 pub(crate) mod line;
 #[macro_use]

@@ -59,6 +59,17 @@ pub(crate) fn tcp(
     end(fd, connected)
 }
 
+/// Begins to connect, and does not wait for it: the first read or write that
+/// goes tells whether there is a connection.
+///
+/// # Errors
+/// Why there will be none.
+pub(crate) fn start(from: Option<IpAddr>, to: SocketAddr) -> Result<Stream, Broken> {
+    let (fd, _) = begin(from, to)?;
+    setsockopt(&fd, sockopt::TcpNoDelay, &true)?;
+    Ok(TcpStream::from(fd).into())
+}
+
 /// A socket that connects, and whether it has done so already.
 fn begin(from: Option<IpAddr>, to: SocketAddr) -> Result<(OwnedFd, bool), Broken> {
     let fd: OwnedFd = socket(family(to), SockType::Stream, FLAGS, SockProtocol::Tcp)?;

@@ -3,6 +3,7 @@
 pub(crate) mod dgram;
 pub(crate) mod dial;
 pub(crate) mod listen;
+pub(crate) mod many;
 pub(crate) mod proxy;
 pub(crate) mod pump;
 pub(crate) mod ready;

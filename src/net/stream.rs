@@ -122,6 +122,14 @@ impl Stream {
         }
     }
 
+    /// The TLS there is, to be changed.
+    pub(crate) fn channel_mut(&mut self) -> Option<&mut Channel> {
+        match &mut self.link {
+            Link::Plain(_) => None,
+            Link::Tls(channel) => Some(channel),
+        }
+    }
+
     /// Puts TLS around the connection, by a handshake that `shake` makes.
     ///
     /// # Errors
@@ -144,10 +152,15 @@ impl Stream {
 
     /// What to wait for before the next read.
     pub(crate) fn reads(&self) -> PollFlags {
-        match self.channel().is_some_and(Channel::must_write) {
+        match self.reads_by_writing() {
             true => PollFlags::POLLOUT,
             false => PollFlags::POLLIN,
         }
+    }
+
+    /// Must something be written before the next read?
+    pub(crate) fn reads_by_writing(&self) -> bool {
+        self.channel().is_some_and(Channel::must_write)
     }
 
     /// Reads what is there, waiting for the first octet. 0 means that the

@@ -19,6 +19,7 @@ use super::wait::{Broken, Deadline, Watch, wait_one};
 use crate::sys::ticket::{self, Keys};
 
 pub(crate) mod connect;
+pub(crate) mod load;
 pub(crate) mod pair;
 mod warm;
 

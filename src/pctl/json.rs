@@ -2,23 +2,8 @@
 
 use std::fmt::Write;
 
+use crate::base::json::string;
 use crate::base::words;
-
-/// Appends `text` as a JSON string.
-pub(super) fn string(text: &str, out: &mut String) {
-    out.push('"');
-    for c in text.chars() {
-        match c {
-            '"' | '\\' => out.extend(['\\', c]),
-            '\n' => out.push_str("\\n"),
-            '\r' => out.push_str("\\r"),
-            '\t' => out.push_str("\\t"),
-            c if c.is_control() => drop(write!(out, "\\u{:04x}", u32::from(c))),
-            c => out.push(c),
-        }
-    }
-    out.push('"');
-}
 
 /// An answer of one line.
 pub(super) fn ok(text: &str) -> String {

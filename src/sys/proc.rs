@@ -125,6 +125,11 @@ pub(crate) fn kill(pid: i32, which: Signal) -> io::Result<()> {
     Ok(signal::kill(Pid::from_raw(pid), which)?)
 }
 
+/// Asks one process to come to an end.
+pub(crate) fn ask_to_end(pid: i32) -> io::Result<()> {
+    kill(pid, Signal::SIGTERM)
+}
+
 /// Sends a signal to a process group.
 pub(crate) fn kill_group(group: i32, which: Signal) -> io::Result<()> {
     if group <= 1 {
@@ -211,6 +216,14 @@ pub(crate) fn no_core() -> io::Result<()> {
     #[cfg(target_os = "linux")]
     nix::sys::prctl::set_dumpable(false)?;
     Ok(())
+}
+
+/// Lets this process open as many files as it may; how many that is.
+pub(crate) fn most_files() -> io::Result<u64> {
+    use nix::sys::resource::{Resource, getrlimit, setrlimit};
+    let (_, hard) = getrlimit(Resource::RLIMIT_NOFILE)?;
+    setrlimit(Resource::RLIMIT_NOFILE, hard, hard)?;
+    Ok(hard)
 }
 
 /// Points standard input, output and, unless it is to be kept, standard

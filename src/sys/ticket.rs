@@ -7,7 +7,8 @@ use std::cell::Cell;
 use std::io;
 
 use libc::{c_int, c_long, c_uchar, c_void};
-use openssl::ssl::{SslContextBuilder, SslRef};
+use openssl::error::ErrorStack;
+use openssl::ssl::{Ssl, SslContext, SslContextBuilder, SslRef, SslSession};
 use openssl_sys as ffi;
 
 /// The key of one ticket period.
@@ -84,6 +85,36 @@ pub(crate) fn keep_buffers(ssl: &SslRef) {
     let mode = ffi::SSL_MODE_RELEASE_BUFFERS;
     // SAFETY: the connection is alive; the call takes a number and ignores the pointer.
     unsafe { ffi::SSL_ctrl(raw(ssl), CLEAR_MODE, mode, std::ptr::null_mut()) };
+}
+
+/// A client's session that a later connection of the same context may go on
+/// with.
+pub(crate) struct Kept {
+    session: SslSession,
+    context: SslContext,
+}
+
+impl Kept {
+    /// The session of a connection, if it has one by now.
+    pub(crate) fn of(ssl: &SslRef) -> Option<Kept> {
+        Some(Kept {
+            session: ssl.session()?.to_owned(),
+            context: ssl.ssl_context().to_owned(),
+        })
+    }
+
+    /// Lets a new connection try to go on with the session; one of another
+    /// context begins its own.
+    ///
+    /// # Errors
+    /// No memory.
+    pub(crate) fn give(&self, ssl: &mut Ssl) -> Result<(), ErrorStack> {
+        if !std::ptr::eq(ssl.ssl_context(), &*self.context) {
+            return Ok(());
+        }
+        // SAFETY: session and connection are of one context, by the test above.
+        unsafe { ssl.set_session(&self.session) }
+    }
 }
 
 /// The crate's type is the library's by another name.

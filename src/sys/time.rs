@@ -1,5 +1,7 @@
 //! The two clocks: one that never jumps, one that people read.
 
+use nix::sys::resource::{UsageWho, getrusage};
+use nix::sys::time::TimeVal;
 use nix::time::{ClockId, clock_gettime};
 
 /// Milliseconds of a clock that never jumps, the same in all processes of
@@ -14,6 +16,14 @@ pub(crate) fn monotonic_ms() -> u64 {
 pub(crate) fn monotonic_us() -> u64 {
     clock_gettime(ClockId::CLOCK_MONOTONIC)
         .map(|t| t.tv_sec() as u64 * 1_000_000 + t.tv_nsec() as u64 / 1000)
+        .unwrap_or(0)
+}
+
+/// Microseconds of CPU time, user and system, that this process has used.
+pub(crate) fn cpu_us() -> u64 {
+    let us = |time: TimeVal| time.tv_sec() as u64 * 1_000_000 + time.tv_usec() as u64;
+    getrusage(UsageWho::RUSAGE_SELF)
+        .map(|used| us(used.user_time()) + us(used.system_time()))
         .unwrap_or(0)
 }
 
