@@ -34,12 +34,16 @@ pub(crate) struct Event {
     pub(crate) number: u16,
     pub(crate) level: Level,
     pub(crate) name: &'static str,
+    /// Its place in [`EVENTS`].
+    pub(crate) place: usize,
 }
 
 macro_rules! events {
     ($($konst:ident $number:literal $level:ident $name:literal;)*) => {
         $(pub(crate) static $konst: Event =
-            Event { number: $number, level: Level::$level, name: $name };)*
+            Event { number: $number, level: Level::$level, name: $name, place: Place::$konst as usize };)*
+        #[allow(non_camel_case_types, clippy::upper_case_acronyms)]
+        enum Place { $($konst),* }
         /// All of them, in order of their numbers.
         pub(crate) static EVENTS: &[&Event] = &[$(&$konst),*];
     };

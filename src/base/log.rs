@@ -19,7 +19,7 @@ use super::sink::{Sink, Who};
 /// Logs one event: `event!(LOGIN_OK, sid, user = name, rip = address)`.
 macro_rules! event {
     ($event:ident, $sid:expr $(, $key:ident = $value:expr)* $(,)?) => {
-        if $crate::base::log::wanted($crate::base::events::$event.level) {
+        if $crate::base::log::happened(&$crate::base::events::$event) {
             $crate::base::log::emit(
                 &$crate::base::events::$event,
                 &$sid,
@@ -78,6 +78,8 @@ pub(crate) struct Knobs {
     pub(crate) lost: &'static AtomicU64,
     /// Those of which it was.
     pub(crate) told: &'static AtomicU64,
+    /// How often each event has been, by its place.
+    pub(crate) events: &'static [AtomicU64],
 }
 
 static KNOBS: OnceLock<Knobs> = OnceLock::new();
@@ -87,12 +89,15 @@ pub(crate) fn share(knobs: Knobs) {
     let _ = KNOBS.set(knobs);
 }
 
-/// Is this level logged? Levels above INF always are.
-pub(crate) fn wanted(level: Level) -> bool {
-    let lowest = KNOBS
-        .get()
-        .map_or(Level::Inf as u64, |k| k.level.load(Relaxed));
-    level as u64 >= lowest.min(Level::Err as u64)
+/// Counts an event; is it logged, too? Levels above INF always are.
+pub(crate) fn happened(event: &Event) -> bool {
+    let Some(knobs) = KNOBS.get() else {
+        return event.level >= Level::Inf;
+    };
+    if let Some(word) = knobs.events.get(event.place) {
+        word.fetch_add(1, Relaxed);
+    }
+    event.level as u64 >= knobs.level.load(Relaxed).min(Level::Err as u64)
 }
 
 /// Is the flag of this area on?
@@ -244,6 +249,7 @@ mod tests {
             debug: &row[1],
             lost: &row[2],
             told: &row[3],
+            events: &[],
         });
         count_lost(1);
         mend();

@@ -15,6 +15,7 @@ use super::config::{Config, NO_ROW};
 use super::rotating;
 use crate::base::clock::now;
 use crate::base::digest;
+use crate::base::events::EVENTS;
 use crate::base::table;
 use crate::base::vars::Key;
 use crate::sys::shm::Shared;
@@ -44,6 +45,12 @@ impl State {
 
     pub(crate) fn name(self) -> &'static str {
         ["free", "starting", "idle", "busy"][self as usize]
+    }
+
+    /// The state of a worker that is called so.
+    pub(crate) fn named(name: &str) -> Option<State> {
+        let states = [State::Starting, State::Idle, State::Busy];
+        states.into_iter().find(|state| state.name() == name)
     }
 }
 
@@ -126,6 +133,8 @@ pub(crate) const COUNTERS: usize = 64;
 pub(crate) const CELLS: usize = 32;
 /// Of these, the last ones belong to the workers.
 pub(crate) const OWN_CELLS: usize = 8;
+/// Counters of an object; a kind may name as many.
+pub(crate) const TALLIES: usize = 32;
 /// Kinds of marks; a program says what each of them is for.
 pub(crate) const MARKS: usize = 8;
 /// Objects at a time, in all generations together.
@@ -145,6 +154,8 @@ pub(crate) struct Board {
     head: &'static [AtomicU64],
     live: &'static [AtomicU64],
     rows: &'static [AtomicU64],
+    tallies: &'static [AtomicU64],
+    events: &'static [AtomicU64],
     slots: &'static [AtomicU64],
     /// Densely packed, since every session counts them.
     states: &'static [AtomicU8],
@@ -169,6 +180,8 @@ impl Board {
             head: Shared::map(HEAD)?.get(),
             live: Shared::map(LIVE)?.get(),
             rows: Shared::map(ROWS * CELLS)?.get(),
+            tallies: Shared::map(ROWS * TALLIES)?.get(),
+            events: Shared::map(EVENTS.len())?.get(),
             slots: Shared::map(count * SLOT)?.get(),
             states: Shared::map(count)?.get(),
             marks: Shared::map(count * MARKS)?.get(),
@@ -230,9 +243,8 @@ impl Board {
             object.row = free
                 .next()
                 .ok_or("too many objects, counting those of draining generations")?;
-            self.row(object.row)
-                .iter()
-                .for_each(|cell| cell.store(0, Relaxed));
+            let cells = self.row(object.row).iter().chain(self.tallies(object.row));
+            cells.for_each(|cell| cell.store(0, Relaxed));
         }
         Ok(())
     }
@@ -320,6 +332,11 @@ impl Board {
         self.mark(kind, slot).store(key, SeqCst);
     }
 
+    /// What a slot is marked with; 0: nothing.
+    pub(crate) fn marked_with(&self, kind: usize, slot: usize) -> u64 {
+        self.mark(kind, slot).load(Relaxed)
+    }
+
     /// How many slots bear this key, which is not 0. One pass over a dense
     /// row, so that it may be asked for every session.
     pub(crate) fn marked(&self, kind: usize, key: u64) -> usize {
@@ -393,6 +410,7 @@ impl Board {
 }
 
 mod areas;
+mod tallies;
 mod texts;
 
 #[cfg(test)]

@@ -35,6 +35,13 @@ pub(crate) struct Kind {
     /// Is it a file? Then it is loaded and not added, and has neither holes
     /// nor options.
     pub(crate) file: Option<Source>,
+    /// What is counted for each of them, at most [`super::board::TALLIES`]. Of
+    /// a kind that listens these are the first counters of the program, and
+    /// the kit counts there what comes in at the door; see
+    /// [`super::seat::Seat::count`].
+    pub(crate) counters: &'static [&'static str],
+    /// The kind of marks that its sessions bear, with [`Object::mark`] as key.
+    pub(crate) mark: Option<usize>,
     pub(crate) help: &'static str,
 }
 
@@ -72,6 +79,12 @@ pub(crate) struct Object {
 }
 
 impl Object {
+    /// What sessions of an object in this row are marked with; the same in all
+    /// generations.
+    pub(crate) fn mark(row: usize) -> u64 {
+        row as u64 + 1
+    }
+
     /// Does `other` differ in nothing but live values?
     fn same_but_live(&self, other: &Object) -> bool {
         self.id == other.id
@@ -141,6 +154,14 @@ impl Config {
     /// The object called `id`.
     pub(crate) fn find(&self, kind: usize, id: &str) -> Option<&Object> {
         self.objects[kind].iter().find(|o| o.id == id)
+    }
+
+    /// The same.
+    ///
+    /// # Errors
+    /// There is none of this id.
+    pub(crate) fn get(&self, kind: usize, id: &str) -> Result<&Object, String> {
+        self.place(kind, id).map(|place| &self.objects[kind][place])
     }
 
     fn place(&self, kind: usize, id: &str) -> Result<usize, String> {

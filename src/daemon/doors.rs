@@ -92,6 +92,7 @@ impl Doors {
                 Some(Door {
                     listener: door.listener.clone(),
                     place: place(kind, &object.id)?,
+                    tallies: (object.row, config.tables.kinds[kind].counters.len()),
                 })
             })
             .collect()

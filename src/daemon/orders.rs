@@ -5,11 +5,13 @@ use std::sync::atomic::Ordering::Relaxed;
 use super::board::{Field, Head};
 use super::config::Config;
 use super::control::{Answer, Batch};
+use super::counters;
 use super::generation::Cause;
 use super::list;
 use super::master::Master;
 use super::metrics::{self, Form};
 use super::service::{Said, Service};
+use super::sessions;
 use super::signals::LOOK;
 use super::strain::Strain;
 use super::vars::{LOADSTATE, SESSIONSTATE};
@@ -222,12 +224,17 @@ impl<S: Service> Master<S> {
                 kind,
                 &self.doors,
             )),
-            Act::SessionList => match list::sessions(&self.board, &args.keys) {
+            Act::SessionList => match sessions::list(&self.board, &self.config, &args.keys) {
                 Ok(lines) => listed(lines),
                 Err(why) => Answer::Err(why),
             },
             Act::SessionKick => self.kick(word.unwrap_or("")),
-            Act::CounterList => listed(list::counters(&self.board, tables.counters, &self.base)),
+            Act::CounterList => {
+                match counters::list(&self.board, &self.config, &self.base, &args.words) {
+                    Ok(lines) => listed(lines),
+                    Err(why) => Answer::Err(why),
+                }
+            }
             Act::Own(n) | Act::Do(n) => {
                 match (tables.words[n].run)(&self.board, &self.config, args) {
                     Ok(Said::Line(line)) => Answer::Ok(line),
@@ -240,9 +247,7 @@ impl<S: Service> Master<S> {
                 listed(page.lines().map(String::from).collect())
             }
             Act::CounterReset => {
-                self.base = (0..tables.counters.len())
-                    .map(|n| self.board.total(n))
-                    .collect();
+                self.base = counters::reset(&self.board, &self.config);
                 Answer::Ok("done".into())
             }
             Act::Shutdown => {
@@ -291,7 +296,7 @@ impl<S: Service> Master<S> {
     /// Ends a session at once. The number of the worker comes out of the
     /// page, so it must belong to one of our pools.
     fn kick(&mut self, sid: &str) -> Answer {
-        let Some(slot) = list::find_session(&self.board, sid) else {
+        let Some(slot) = sessions::find(&self.board, sid) else {
             return Answer::Err(format!("there is no session {}", quote(sid)));
         };
         let field = |f| self.board.field(slot, f).load(Relaxed);

@@ -45,6 +45,8 @@ const BATCH: usize = 64;
 pub(crate) struct Door {
     pub(crate) listener: Arc<Listener>,
     pub(crate) place: usize,
+    /// The row of the object, and how many counters it has.
+    pub(crate) tallies: (usize, usize),
 }
 
 /// What the master gives to a pool.

@@ -36,6 +36,8 @@ pub(crate) struct Seat {
     signals: Rc<Signals>,
     ended: Cell<bool>,
     doors: Cell<Option<Waiting>>,
+    /// Row and number of counters of the object at whose door it stands.
+    at: Cell<(usize, usize)>,
     /// After how long without a move the session gives way to who asks.
     pub(super) yields: Cell<Option<Key>>,
 }
@@ -73,6 +75,7 @@ impl Seat {
             signals,
             ended: false.into(),
             doors: Cell::new(None),
+            at: Cell::default(),
             yields: Cell::new(None),
         };
         // The pool writes it, too, but may die before it does.
@@ -110,9 +113,25 @@ impl Seat {
         self.board.own_cell(row, cell)
     }
 
-    /// Adds to a counter of the program.
+    /// Adds to a counter of the program, and to that of the object at whose
+    /// door the work came in, if it has one of this number.
     pub(crate) fn count(&self, counter: usize, by: u64) {
         self.board.add(self.slot, counter, by);
+        let (row, counters) = self.at.get();
+        if counter < counters {
+            self.tally(row, counter, by);
+        }
+    }
+
+    /// Adds to a counter of the object in this row.
+    pub(crate) fn tally(&self, row: usize, counter: usize, by: u64) {
+        self.board.tally(row, counter, by);
+    }
+
+    /// What follows comes from the door of the object in this row, which has
+    /// so many counters.
+    pub(super) fn stand_at(&self, tallies: (usize, usize)) {
+        self.at.set(tallies);
     }
 
     /// Marks this session with a key of `kind`, unless it would be one more

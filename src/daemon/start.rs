@@ -294,6 +294,7 @@ fn live<S: Service>(
         debug: board.head(Head::Debug),
         lost: board.head(Head::Lost),
         told: board.head(Head::LostTold),
+        events: board.events(),
     });
     log::open(name, &plan.target).map_err(|why| format!("{:?}: {why}", plan.target))?;
     plan.config.vars.put(PID, std::process::id().to_string());

@@ -97,6 +97,7 @@ impl<S: Service> Worker<'_, S> {
     }
 
     fn open(&mut self, door: &Door) {
+        self.seat.stand_at(door.tallies);
         match &door.listener {
             listener if matches!(**listener, Listener::Tcp(_)) => self.accept(door),
             listener => self.receive(listener, door),
@@ -233,6 +234,14 @@ mod tests {
     /// Counts sessions.
     struct Counting(u32);
 
+    fn door(listener: Arc<Listener>) -> Door {
+        Door {
+            listener,
+            place: 0,
+            tallies: (0, 0),
+        }
+    }
+
     static TABLES: Tables = Tables {
         name: "test",
         vars: &[],
@@ -285,7 +294,7 @@ mod tests {
         let mut service = Counting(0);
         let worker = Worker {
             service: &mut service,
-            doors: &[Door { listener, place: 0 }],
+            doors: &[door(listener)],
             seat: &seat,
             death: &death,
             poke: &poke,
@@ -306,7 +315,7 @@ mod tests {
         let (death, poke) = crate::sys::proc::pipe().unwrap();
         let mut worker = Worker {
             service: &mut Counting(0),
-            doors: &[Door { listener, place: 0 }],
+            doors: &[door(listener)],
             seat: &seat,
             death: &death,
             poke: &poke,

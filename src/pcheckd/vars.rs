@@ -41,6 +41,8 @@ pub(super) static KINDS: &[Kind] = &[Kind {
     ordered: false,
     reloads: false,
     file: None,
+    counters: COUNTERS,
+    mark: None,
     help: "listens for questions at an address",
 }];
 

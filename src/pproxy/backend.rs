@@ -5,11 +5,13 @@ use std::borrow::Cow;
 use std::net::SocketAddr;
 
 use super::call::{Caller, Opened};
+use super::counts::AtBackend;
 use super::health::News;
 use super::session::Session;
 use super::site::{Backend, Proto};
 use super::vars::{Count, MARK_PENDING};
 use crate::auth::request::Account;
+use crate::base::clock::now;
 use crate::net::listen::canonical;
 use crate::net::proxy::Header;
 use crate::net::stream::Stream;
@@ -147,10 +149,17 @@ impl Session<'_> {
             client: Some(self.peer),
             header: self.header(backend),
         };
+        let began = now();
         let result = caller.enter(backend, way);
         seat.unmark(MARK_PENDING);
         match result {
             Ok(opened) => {
+                if matches!(&opened.entry, Entry::Open(_)) {
+                    backend.count(seat, AtBackend::Sessions, 1);
+                    backend.count(seat, AtBackend::ConnectMs, now() - began);
+                } else {
+                    backend.count(seat, AtBackend::Refused, 1);
+                }
                 if !matches!(&opened.entry, Entry::Refused(_, text) if is_temporary(text)) {
                     backend.heard(seat, News::Served);
                 }

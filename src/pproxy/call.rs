@@ -5,6 +5,7 @@
 
 use std::net::SocketAddr;
 
+use super::counts::AtBackend;
 use super::guard::{self, Guard};
 use super::site::{Backend, Proto};
 use super::vars::{self, CONNECTTIMEOUT, Count};
@@ -153,6 +154,7 @@ impl Caller<'_> {
 
     pub(super) fn log_failed(&self, backend: &Backend, failure: &Failure) {
         self.seat.count(Count::BackendFailed as usize, 1);
+        backend.count(self.seat, AtBackend::Failed, 1);
         event!(
             BACKEND_FAILED,
             self.sid,

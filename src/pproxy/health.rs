@@ -10,7 +10,6 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use super::call::Failure;
 use super::site::Backend;
-use super::site::key;
 use super::vars::{DRAINING, MARK_BACKEND, MARK_PENDING, REASONS};
 use crate::base::clock::{Ms, now};
 use crate::base::kv::Row;
@@ -260,7 +259,7 @@ pub(super) fn look(board: &Board, row: usize, addresses: &[SocketAddr]) -> (Heal
 pub(super) fn show(board: &Board, config: &Config, backend: &Object, row: &mut Row) {
     let addresses = config.addresses(&backend.words[0]);
     let (health, reason) = look(board, backend.row, addresses);
-    let marked = |kind| board.marked(kind, key(backend.row));
+    let marked = |kind| board.marked(kind, Object::mark(backend.row));
     let (sessions, draining) = (marked(MARK_BACKEND), backend.state as u64 == DRAINING);
     let since = (health.since != 0).then(|| now().saturating_sub(health.since) / 1000);
     row.kv("health", if health.down { &"down" } else { &"up" })
@@ -282,7 +281,7 @@ pub(super) fn show(board: &Board, config: &Config, backend: &Object, row: &mut R
 pub(super) fn gauges(board: &Board, config: &Config, backend: &Object) -> Vec<Gauge> {
     let addresses = config.addresses(&backend.words[0]);
     let (health, _) = look(board, backend.row, addresses);
-    let marked = |kind| board.marked(kind, key(backend.row)) as u64;
+    let marked = |kind| board.marked(kind, Object::mark(backend.row)) as u64;
     let (up, sessions, pending) = (
         "1 if it answers, 0 if it is down.",
         "Sessions there.",

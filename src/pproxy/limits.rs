@@ -11,6 +11,7 @@ use super::site::Backend;
 use super::vars::{self, Count, LIMITS_LOGGED};
 use crate::base::clock::now;
 use crate::base::nets::holds;
+use crate::daemon::config::Object;
 use crate::pop3::reply::{SYS_TEMP, err};
 
 /// A limit that is reached is logged once in so many milliseconds.
@@ -113,7 +114,7 @@ impl Session<'_> {
         }
         let (row, key) = (self.vserv.row, vars::vserv::MAXSESSION);
         let limit = self.seat.object_var(row, key);
-        self.count_in(Limit::Vserv, row as u64 + 1, limit)
+        self.count_in(Limit::Vserv, Object::mark(row), limit)
     }
 
     /// Is this one session too many of a user who was verified? Then the
@@ -135,7 +136,7 @@ impl Session<'_> {
     /// The backend has as many as it may.
     pub(super) fn count_at(&self, backend: &Backend) -> Result<(), Reached> {
         let limit = self.seat.object_var(backend.row, vars::backend::MAXSESSION);
-        self.count_in(Limit::Backend, backend.row as u64 + 1, limit)
+        self.count_in(Limit::Backend, backend.key(), limit)
     }
 
     /// The backend has no session of us after all.

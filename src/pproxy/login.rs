@@ -2,6 +2,7 @@
 //! the client is told.
 
 use super::backend::Reach;
+use super::counts::AtBackend;
 use super::health::REFUSING;
 use super::penalty::{Attempt, Delayed};
 use super::session::{Mode, Phase, Session};
@@ -218,6 +219,9 @@ impl<'s> Session<'s> {
             why = why,
             kind = kind.name()
         );
+        if let Some(backend) = backend {
+            backend.count(self.seat, AtBackend::Soft, 1);
+        }
         match kind {
             Soft::Empty => {
                 self.count(Count::SoftEmpty, 1);
@@ -261,9 +265,18 @@ impl<'s> Session<'s> {
             false => seat.var(IDLETIMEOUT) * 1000,
         };
         let ahead = self.wire.lines.rest();
-        server.write_all(ahead, seat, &|| since + patience(true))?;
+        let sent = server.write_all(ahead, seat, &|| since + patience(true));
         self.wire.lines.wipe();
-        pump(&mut self.wire.stream, &mut server, seat, &patience)?;
-        Ok("closed")
+        let done = sent.and_then(|()| pump(&mut self.wire.stream, &mut server, seat, &patience));
+        self.count_relayed(&server);
+        done.map(|_| "closed")
+    }
+
+    fn count_relayed(&self, server: &Stream) {
+        let backend = self.backend.as_deref().and_then(|id| self.site.backend(id));
+        if let Some(backend) = backend {
+            backend.count(self.seat, AtBackend::OctetsIn, server.received);
+            backend.count(self.seat, AtBackend::OctetsOut, server.sent);
+        }
     }
 }

@@ -2,6 +2,7 @@
 //! is no reason to keep anybody from the mailbox: unknown connects.
 
 use super::backend::Reach;
+use super::counts::AtBackend;
 use super::session::Session;
 use super::site::{Backend, Proto};
 use super::vars::backend::CHECKKEY;
@@ -65,17 +66,16 @@ impl Session<'_> {
         }
         let silence = backend.silence(self.seat);
         if silence.is_pause(now()) {
-            self.count(Count::CheckSkipped, 1);
-            return None;
+            return self.skip(backend);
         }
         // Who does without may have to wait for the backend, which has a
         // limit of its own: together they cannot take all slots.
         let (seat, most) = (self.seat, backend.maxpending(self.seat));
         if !seat.mark(MARK_PENDING, backend.check_mark(), most) {
-            self.count(Count::CheckSkipped, 1);
-            return None;
+            return self.skip(backend);
         }
         self.count(Count::Checks, 1);
+        backend.count(seat, AtBackend::Checks, 1);
         let answer = self.ask(backend, mailbox);
         seat.unmark(MARK_PENDING);
         let answer = match answer {
@@ -92,7 +92,17 @@ impl Session<'_> {
         }
         let empty = matches!(answer, Answer::Nothing);
         self.learn(empty);
+        if empty {
+            backend.count(seat, AtBackend::Empty, 1);
+        }
         empty.then_some(Reach::Nothing)
+    }
+
+    /// Nobody is asked, so nothing is known.
+    fn skip(&self, backend: &Backend) -> Option<Reach> {
+        self.count(Count::CheckSkipped, 1);
+        backend.count(self.seat, AtBackend::CheckSkipped, 1);
+        None
     }
 
     /// Asks at the first address where somebody may be.
@@ -124,10 +134,12 @@ impl Session<'_> {
         if !why.is_silence() {
             silence.heard();
             self.count(Count::CheckFailed, 1);
+            backend.count(self.seat, AtBackend::CheckFailed, 1);
             event!(CHECK_ERROR, self.sid, backend = backend.id, why = why_text);
             return;
         }
         self.count(Count::CheckSilent, 1);
+        backend.count(self.seat, AtBackend::CheckSilent, 1);
         event!(CHECK_SILENT, self.sid, backend = backend.id, why = why_text);
         if silence.silent(now()) {
             event!(CHECK_SKIPPED, self.sid, backend = backend.id);

@@ -3,6 +3,7 @@
 mod backend;
 mod call;
 mod capa;
+mod counts;
 mod delay;
 mod empty;
 mod errand;
@@ -135,7 +136,7 @@ impl Service for Proxy {
             vars::VSERV => vec![Gauge(
                 "sessions",
                 "Sessions there.",
-                board.marked(vars::MARK_VSERV, site::key(object.row)) as u64,
+                board.marked(vars::MARK_VSERV, Object::mark(object.row)) as u64,
             )],
             _ => Vec::new(),
         }

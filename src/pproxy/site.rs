@@ -7,6 +7,7 @@ use std::path::PathBuf;
 
 use super::call;
 use super::capa;
+use super::counts::{AtBackend, OfModule};
 use super::guard::{self, Guard};
 use super::health;
 use super::mail;
@@ -237,6 +238,13 @@ impl Site {
         Some(Health::new(board, *row, spec.loaded))
     }
 
+    /// Adds to a counter of the module in this place of the chain.
+    pub(super) fn count_of_module(&self, seat: &Seat, place: usize, what: OfModule, by: u64) {
+        if let Some(&row) = self.rows.get(place) {
+            seat.tally(row, what as usize, by);
+        }
+    }
+
     /// The backend called `id`.
     pub(crate) fn backend(&self, id: &str) -> Option<&Backend> {
         self.places.get(id).map(|&place| &self.backends[place])
@@ -324,7 +332,12 @@ impl Backend {
 
     /// What its sessions are marked with; the same in all generations.
     pub(crate) fn key(&self) -> u64 {
-        key(self.row)
+        Object::mark(self.row)
+    }
+
+    /// Adds to one of its counters.
+    pub(super) fn count(&self, seat: &Seat, what: AtBackend, by: u64) {
+        seat.tally(self.row, what as usize, by);
     }
 
     /// How many sessions may wait for its answer at a time, and how many for
@@ -351,9 +364,4 @@ impl Backend {
             until: seat.object_cell(self.row, 1),
         }
     }
-}
-
-/// What sessions at the backend in this row are marked with.
-pub(crate) fn key(row: usize) -> u64 {
-    row as u64 + 1
 }

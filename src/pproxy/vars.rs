@@ -1,7 +1,8 @@
-//! What an administrator can say to the proxy: variables, objects, and the
-//! names of the counters.
+//! What an administrator can say to the proxy: variables and objects.
 
 use super::capa;
+pub(crate) use super::counts::{COUNTERS, Count, FIRST_COMMAND};
+use super::counts::{OF_BACKEND, OF_PDM, OF_VSERV};
 use super::flush;
 use super::health;
 use crate::auth::cache;
@@ -187,6 +188,8 @@ static KINDS: &[Kind] = &[
         ordered: false,
         reloads: false,
         file: None,
+        counters: OF_BACKEND,
+        mark: Some(MARK_BACKEND),
         help: "a storage server",
     },
     Kind {
@@ -198,6 +201,8 @@ static KINDS: &[Kind] = &[
         ordered: true,
         reloads: true,
         file: None,
+        counters: OF_PDM,
+        mark: None,
         help: "a module that knows users, asked in this order",
     },
     Kind {
@@ -212,6 +217,8 @@ static KINDS: &[Kind] = &[
             dir: CAPADIR,
             parse: crate::pop3::capa::parse,
         }),
+        counters: &[],
+        mark: None,
         help: "a list of capabilities, which is the file of that name in capadir; loaded again it is read anew",
     },
     Kind {
@@ -223,62 +230,11 @@ static KINDS: &[Kind] = &[
         ordered: false,
         reloads: false,
         file: None,
+        counters: OF_VSERV,
+        mark: Some(MARK_VSERV),
         help: "a virtual server: where clients connect",
     },
 ];
-
-/// Declares the counters: a place and a name each, then the names of those
-/// that count commands.
-macro_rules! counters {
-    ($($count:ident $name:literal;)* => $($command:literal)*) => {
-        /// What is counted; see [`COUNTERS`].
-        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-        pub(crate) enum Count { $($count),* }
-        pub(crate) static COUNTERS: &[&str] = &[$($name,)* $($command),*];
-        /// Where the counters of commands begin, one for each row of their table.
-        pub(crate) const FIRST_COMMAND: usize = [$($name),*].len();
-    };
-}
-
-counters! {
-    Sessions       "sessions";
-    LoginsOk       "logins_ok";
-    LoginsRefused  "logins_refused";
-    LoginsFailed   "logins_failed";
-    LoginsDelayed  "logins_delayed";
-    Empty          "empty";
-    Relayed        "relayed";
-    SoftEmpty      "softfail_empty";
-    SoftTempfail   "softfail_tempfail";
-    Checks         "checks";
-    CheckSilent    "check_silent";
-    CheckSkipped   "check_skipped";
-    CheckFailed    "check_error";
-    BackendFailed  "backend_failed";
-    BackendRefused "backend_refused";
-    FallbackOk     "fallback_ok";
-    FallbackRefused "fallback_refused";
-    FallbackFailed "fallback_failed";
-    LimitAddress   "limit_maxperip";
-    LimitNetwork   "limit_maxpernet";
-    LimitUser      "limit_maxperuser";
-    LimitVserv     "limit_vserv";
-    LimitBackend   "limit_backend";
-    Penalties      "penalties";
-    Unheard        "logins_unheard";
-    GaveWay        "gave_way";
-    CacheHits      "cache_hits";
-    CacheMisses    "cache_misses";
-    CacheStale     "cache_stale";
-    TlsFull        "tls_full";
-    TlsResumed     "tls_resumed";
-    TlsFailed      "tls_failed";
-    BadCommands    "bad_commands";
-    OctetsIn       "octets_in";
-    OctetsOut      "octets_out";
-    => "cmd_capa" "cmd_user" "cmd_pass" "cmd_quit" "cmd_stat" "cmd_list"
-    "cmd_uidl" "cmd_retr" "cmd_dele" "cmd_noop" "cmd_rset" "cmd_top" "cmd_auth" "cmd_stls"
-}
 
 pub(crate) static TABLES: Tables = Tables {
     name: "pproxy",
@@ -307,6 +263,11 @@ mod tests {
     #[test]
     fn the_shared_page_has_room_for_all_numbers() {
         assert!(COUNTERS.len() <= board::COUNTERS);
+        assert!(
+            KINDS
+                .iter()
+                .all(|kind| kind.counters.len() <= board::TALLIES)
+        );
         for kind in KINDS {
             assert!(kind.keys.len() < board::CELLS - board::OWN_CELLS);
         }

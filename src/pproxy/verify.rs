@@ -2,7 +2,9 @@
 //! ago.
 
 use std::net::SocketAddr;
+use std::time::Instant;
 
+use super::counts::OfModule;
 use super::modules::Turn;
 use super::session::Session;
 use super::site::Site;
@@ -64,6 +66,8 @@ struct Watcher<'w> {
     sid: &'w str,
     /// A module has failed or was left out.
     failed: bool,
+    /// When a module was asked last.
+    asked: Instant,
     /// The module whose answer is remembered, and what it says now.
     held: Option<(&'w str, Option<Verdict>)>,
 }
@@ -72,6 +76,20 @@ impl Watcher<'_> {
     fn log(&self, turn: Option<Turn>, pdm: &str) {
         if let Some(turn) = turn {
             turn.log(self.sid, pdm);
+        }
+    }
+
+    /// Counts what the module in this place says, and how long that took.
+    fn count(&self, place: usize, verdict: Verdict) {
+        let what = match verdict {
+            Verdict::Unknown => OfModule::Unknown,
+            Verdict::Accept => OfModule::Accepted,
+            Verdict::Refuse => OfModule::Refused,
+            Verdict::Fail => OfModule::Failed,
+        };
+        let us = self.asked.elapsed().as_micros() as u64;
+        for (what, by) in [(what, 1), (OfModule::Asked, 1), (OfModule::Us, us)] {
+            self.site.count_of_module(self.seat, place, what, by);
         }
     }
 
@@ -89,6 +107,8 @@ impl Witness for Watcher<'_> {
         let health = self.site.health(&self.seat.board(), place);
         if health.is_some_and(|health| !health.admits(now())) {
             self.failed = true;
+            self.site
+                .count_of_module(self.seat, place, OfModule::LeftOut, 1);
             self.note(pdm, Verdict::Fail);
             return false;
         }
@@ -96,10 +116,12 @@ impl Witness for Watcher<'_> {
         let doing = format!("pdm {pdm}");
         let (board, slot) = (self.seat.board(), self.seat.slot());
         board.set_text(slot, Text::Doing, doing.as_bytes());
+        self.asked = Instant::now();
         true
     }
 
     fn heard(&mut self, place: usize, pdm: &str, word: &Word<'_>) {
+        self.count(place, word.verdict);
         let health = self.site.health(&self.seat.board(), place);
         if !word.vouching {
             self.note(pdm, word.verdict);
@@ -179,6 +201,7 @@ impl<'s> Session<'s> {
             site: self.site,
             sid: &self.sid,
             failed: false,
+            asked: Instant::now(),
             held: held.map(|pdm| (pdm, None)),
         };
         let outcome = self.judge.judge(request, &mut witness);

@@ -5,11 +5,12 @@ use std::net::{IpAddr, SocketAddr};
 
 use super::lock::{self, Refused};
 use super::session::Session;
-use super::vars::{Count, MAXMESSAGE, PREAMBLETIMEOUT};
+use super::vars::{Count, MAXMESSAGE, PREAMBLETIMEOUT, SERVER_MARK};
 use super::{Places, Server};
 use crate::base::clock::now;
 use crate::base::nets;
 use crate::daemon::board::Text;
+use crate::daemon::config::Object;
 use crate::daemon::seat::Seat;
 use crate::maildir::maildrop::Maildrop;
 use crate::maildir::spool::Spool;
@@ -49,6 +50,8 @@ pub(super) fn receive(
             format!("{SYS_TEMP} no proxy is expected at your address"),
         );
     }
+    seat.board()
+        .set_mark(SERVER_MARK, seat.slot(), Object::mark(server.row));
     seat.count(Count::Sessions as usize, 1);
     let began = now();
     let until = || began + seat.var(PREAMBLETIMEOUT) * 1000;

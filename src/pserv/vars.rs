@@ -49,6 +49,9 @@ pub(super) const TAKEOVER: u64 = 2;
 /// The mark of a session that has a mailbox for itself.
 pub(super) const MAILBOX_MARK: usize = 0;
 
+/// The mark of a session that came in at a server.
+pub(super) const SERVER_MARK: usize = 1;
+
 /// Place of the one kind there is.
 pub(super) const SERVERS: usize = 0;
 
@@ -61,6 +64,8 @@ pub(super) static KINDS: &[Kind] = &[Kind {
     ordered: false,
     reloads: false,
     file: None,
+    counters: COUNTERS.split_at(Count::Commands as usize).0,
+    mark: Some(SERVER_MARK),
     help: "listens for proxies at an address",
 }];
 

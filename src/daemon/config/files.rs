@@ -119,6 +119,8 @@ mod tests {
         ordered: false,
         reloads: false,
         file: Some(Source { dir: PLACE, parse }),
+        counters: &[],
+        mark: None,
         help: "",
     }];
     static TABLES: Tables = Tables {

@@ -16,6 +16,8 @@ static KINDS: &[Kind] = &[Kind {
     ordered: true,
     reloads: true,
     file: None,
+    counters: &[],
+    mark: None,
     help: "",
 }];
 static TABLES: Tables = Tables {
