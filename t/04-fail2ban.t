@@ -1,11 +1,11 @@
 #!/bin/sh
 # etc/fail2ban: fail2ban bans who gives wrong passwords, and no user name leads it astray.
 . t/lib/tap.sh
-plan 12
 
 TOOLS=${CARGO_TARGET_DIR:-$PWD/target}/tools/fail2ban
 [ -d "$TOOLS" ] || skip_all "fail2ban of Debian is not in $TOOLS (make deps)"
 PY=$(PATH=/usr/bin:/usr/local/bin:$PATH command -v python3) || skip_all 'there is no python3'
+plan 12
 f2b() {
     _tool=$1
     shift

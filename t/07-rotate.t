@@ -1,12 +1,12 @@
 #!/bin/sh
 # etc/logrotate, etc/newsyslog: a log is rotated, and the daemon writes on in a new file.
 . t/lib/tap.sh
-plan 7
 
 LOGROTATE=${CARGO_TARGET_DIR:-target}/tools/logrotate/usr/sbin/logrotate
 PATH=$PATH:/usr/sbin:/sbin
 [ -x "$LOGROTATE" ] || LOGROTATE=$(command -v logrotate) ||
     skip_all 'logrotate is not installed, nor in target/tools (make deps)'
+plan 7
 
 mkdir "$T/log"
 file pcheckd.rc <<EOC
