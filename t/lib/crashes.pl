@@ -2,13 +2,16 @@
 # crashes.pl MASTER PORT BOX FAULTS CALLS [ASIDE]: lets the workers of the pserv with the process
 # number MASTER fail in every way while they serve the mailbox `box` in the directory BOX through
 # PORT, and looks at the mailbox after each session. The session is the same each time: of five
-# messages the first is retrieved, the second and the fourth are deleted. FAULTS and CALLS are as
-# in crash.pl. ASIDE: the directory to which deleted mail is moved.
+# messages the first is retrieved, the second and the fourth are deleted. Three names tell no size,
+# and four messages have their ids from a list of Dovecot. FAULTS and CALLS are as in crash.pl.
+# ASIDE: the directory to which deleted mail is moved, in which the mailbox is made each time.
 #
 # Whatever happens, a message that was not deleted is there once and whole; one that was deleted is
 # there until QUIT was sent, and not any more when that was acknowledged; what is sent is right; a
-# mailbox that cannot be read is not shown as empty; and the next session finds all in order. What
-# does not hold is printed; the last line says how many runs there were and how many went wrong.
+# mailbox that cannot be read is not shown as empty; and the next session finds all in order, with
+# the ids that they had, though the list of Dovecot is gone if a session that was killed had told
+# them. What does not hold is printed; the last line says how many runs there were and how many went
+# wrong.
 use strict;
 use warnings;
 use File::Find;
@@ -31,12 +34,17 @@ my %place = (
     d => "cur/1000000004.M1P1Q1.host$size{d}:2,",
     e => 'new/1000000005.M1P1Q1.host',
 );
+my %id = (
+    (map { $_ => sprintf '%08x%08x', ord($_) - 96, 7 } 'a' .. 'd'),
+    e => '1000000005.M1P1Q1.host',
+);
 my %deleted = (b => 1, d => 1);
 my ($runs, $wrong, $before) = (0, 0, '');
+$SIG{PIPE} = 'IGNORE';
 
 sub fill {
     remove_tree($box, { keep_root => 1 });
-    remove_tree($aside, { keep_root => 1 }) if $aside;
+    remove_tree($aside) if $aside;
     for my $dir (map { "$box/$_" } qw(tmp cur new)) { mkdir $dir; chown $uid, $gid, $dir }
     for (sort keys %place) {
         open my $f, '>', "$box/$place{$_}" or die "$place{$_}: $!";
@@ -44,6 +52,10 @@ sub fill {
         close $f;
         chown $uid, $gid, "$box/$place{$_}";
     }
+    open my $list, '>', "$box/dovecot-uidlist" or die "dovecot-uidlist: $!";
+    print $list "3 V7 N9\n";
+    print $list ord($_) - 96, ' :', $place{$_} =~ m{/([^:]*)}, "\n" for 'a' .. 'd';
+    close $list;
     my $sum = 0;
     $sum += length for values %text;
     open my $f, '>', "$box/maildirsize" or die "maildirsize: $!";
@@ -98,7 +110,6 @@ sub list {
 
 # The greeting of a session; the one before it may be just leaving the mailbox.
 sub connected {
-    local $SIG{PIPE} = 'IGNORE';
     my $end = time + 20;
     while (1) {
         ($socket, $buffer) = (IO::Socket::INET->new(PeerAddr => '127.0.0.1', PeerPort => $port), '');
@@ -112,20 +123,32 @@ sub connected {
 
 sub ask {
     my $command = shift;
-    local $SIG{PIPE} = 'IGNORE';
     syswrite $socket, "$command\r\n";
     my $told = line();
     return ($told, $told =~ /^\+OK/ && $command =~ /^(?:RETR|LIST$|UIDL$)/ ? list() : []);
 }
 
-# One session. What was said that is wrong, and whether QUIT was sent, and what came of it.
+# What is wrong with the unique ids of these messages; nothing if they are not told. The second
+# word is whether they are.
+sub ids {
+    my ($told, $lines) = ask('UIDL');
+    return ('', 0) if $told !~ /^\+OK/ || ($lines->[-1] // '') =~ /^\[/;
+    my $at = 0;
+    my $want = join ' ', map { ++$at . " $id{$_}" } @_;
+    return ("@$lines" eq $want ? '' : "UIDL: @$lines", 1);
+}
+
+# One session. What was said that is wrong, whether ids were told, whether QUIT was sent, and what
+# came of it.
 sub session {
     my (@bad, $sent, $quit) = ();
     my $greeting = connected();
-    return (\@bad, 0, '') if $greeting !~ /^\+OK/;
+    return (\@bad, 0, 0, '') if $greeting !~ /^\+OK/;
     my ($stat) = ask('STAT');
     # The size of one that cannot be counted now is not known.
     push @bad, "STAT: $stat" if $stat =~ /^\+OK/ && $stat !~ /^\+OK 5 /;
+    my ($odd, $ids) = ids(sort keys %text);
+    push @bad, $odd if $odd;
     my ($told, $lines) = ask('RETR 1');
     my $text = join '', map { "$_\r\n" } @$lines;
     push @bad, 'RETR gave something else'
@@ -139,7 +162,7 @@ sub session {
     }
     ($sent, $quit) = (1, (ask('QUIT'))[0]) unless $dead;
     push @bad, "DELE failed" if !$dead && $marked != 2;
-    return (\@bad, $sent // 0, $quit // '');
+    return (\@bad, $ids, $sent // 0, $quit // '');
 }
 
 sub stat_of {
@@ -163,7 +186,7 @@ sub found {
 }
 
 sub judge {
-    my ($what, $bad, $sent, $quit) = @_;
+    my ($what, $bad, $ids, $sent, $quit) = @_;
     my @bad = @$bad;
     my ($found, @other) = found();
     push @bad, "torn: @other" if @other;
@@ -180,9 +203,12 @@ sub judge {
     }
     push @bad, quota(@left);
     # The next session, with nothing wrong.
+    unlink "$box/dovecot-uidlist" if $ids && $what =~ /KILL|nothing/;
     my $greeting = connected();
     my ($stat) = ask('STAT');
     push @bad, "then: $greeting; $stat" if $stat ne stat_of(@left);
+    my ($odd, $told) = ids(@left);
+    push @bad, $told ? "then $odd" : 'then no ids' if $odd || !$told;
     my %again;
     for my $number (1 .. @left) {
         my (undef, $lines) = ask("RETR $number");
@@ -242,7 +268,8 @@ for my $call (sort keys %of) {
     next unless $calls eq 'all' || grep { $_ eq $call } split /,/, $calls;
     for my $n (1 .. $of{$call}) {
         for my $fault (split /,/, $faults) {
-            next if $call =~ /^(?:exit_group|brk)$/ && $fault ne 'KILL';
+            # These cannot fail; close(2) closes whatever it says, but not where strace says it.
+            next if $call =~ /^(?:exit_group|brk|close)$/ && $fault ne 'KILL';
             (my $error = $fault) =~ s/\+$//;
             my $when = $fault =~ /\+$/ ? "$n+" : $n;
             my $inject = $fault eq 'KILL' ? "signal=KILL:when=$n" : "error=$error:when=$when";

@@ -7,6 +7,7 @@
 # - what is renamed from one folder to another is synced there first, else it could be in neither;
 # - when something is acknowledged (exit status 0, or +OK to a client) no name in a folder of mail
 #   is waiting to be synced, nor one of a directory that was made.
+# The same holds for what is not in a folder of mail, but matches the pattern ALSO by its path.
 # Prints what is wrong, and how many acknowledgements and syncs it has seen; 1 if anything is.
 use strict;
 use warnings;
@@ -16,16 +17,16 @@ my (%id, %unsynced, %pending, %moved, $wrong, $acks, $syncs);
 
 sub complain { print "line $.: @_\n"; $wrong++ }
 # What lies in tmp, or beside the folders, may be lost.
-sub keeps { $_[0] =~ m{/(?:new|cur)$} || ($ENV{ALSO} && $_[0] =~ /$ENV{ALSO}/) }
+sub keeps { $_[0] =~ m{/(?:new|cur)/[^/]*$} || ($ENV{ALSO} && $_[0] =~ /$ENV{ALSO}/) }
 sub id { $id{ $_[0] } //= "$_[0]#$." }
 sub name { my ($dir, $name) = @_; $name =~ m{^/} ? $name : "$dir/$name" }
 
 sub arrives {
     my ($from, $dir, $to) = @_;
     my $id = id($from);
-    complain "$to gets its name before it is on disk" if keeps($dir) && $unsynced{$id};
+    complain "$to gets its name before it is on disk" if keeps($to) && $unsynced{$id};
     $id{$to} = $id;
-    $pending{$dir}{$to} = 1 if keeps($dir);
+    $pending{$dir}{$to} = 1 if keeps($to);
 }
 
 sub acknowledged {
@@ -63,16 +64,17 @@ while (my $line = <>) {
     } elsif ($call =~ /^linkat\($dir, "([^"]*)", $dir, "([^"]*)"/) {
         arrives(name($1, $2), $3, name($3, $4));
     } elsif ($call =~ /^renameat2?\($dir, "([^"]*)", $dir, "([^"]*)"/) {
-        my ($from, $old, $to) = ($1, name($1, $2), $3);
-        arrives($old, $3, name($3, $4));
+        my ($from, $old, $to, $new) = ($1, name($1, $2), $3, name($3, $4));
+        arrives($old, $to, $new);
         delete $id{$old};
-        if ($from ne $to && keeps($from)) {
+        if ($from ne $to && keeps($old)) {
             $pending{$from}{$old} = 1;
-            $moved{$from}{$to} = 1 if keeps($to);
+            $moved{$from}{$to} = 1 if keeps($new);
         }
     } elsif ($call =~ /^unlinkat\($dir, "([^"]*)"/) {
-        delete $id{ name($1, $2) };
-        $pending{$1}{ name($1, $2) } = 1 if keeps($1);
+        my ($dir, $gone) = ($1, name($1, $2));
+        delete $id{$gone};
+        $pending{$dir}{$gone} = 1 if keeps($gone);
     } elsif ($call =~ /^mkdirat\($dir, "([^"]*)"/) {
         $pending{$1}{ name($1, $2) } = 1;
     } elsif ($call =~ /^(?:sendto|write|writev|sendmsg)\(\d+<(?:TCP|socket)[^>]*>.*?"\+OK/) {
