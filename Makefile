@@ -31,7 +31,7 @@ UNITS      = $(UNITDIR)/pproxy.service $(UNITDIR)/pserv.service $(UNITDIR)/pchec
 EXAMPLES   = fail2ban/filter.d/popular.conf fail2ban/jail.d/popular.conf logrotate/popular \
 	newsyslog/popular.conf
 CONFFILES  = pproxy.rc pserv.rc pcheckd.rc capa/default
-SCRIPTS    = .ci/run t/*.t t/lib/*.sh t/deps t/bench t/demo t/stand rc.d/* src/*.sh
+SCRIPTS    = .ci/run t/*.t t/lib/*.sh t/deps t/bench* t/demo t/stand rc.d/* src/*.sh
 
 # rustup installs where only a login shell looks.
 ENV = PATH="$$PATH:$$HOME/.cargo/bin" POPULAR_PREFIX=$(PREFIX) POPULAR_SYSCONFDIR=$(SYSCONFDIR) \
@@ -69,6 +69,7 @@ check-slow: all
 bench: all
 	BIN="$(BIN)" t/bench
 	BIN="$(BIN)" t/benchtls
+	BIN="$(BIN)" t/benchmail
 
 lint:
 	$(ENV) $(CARGO) fmt --all --check
