@@ -11,6 +11,8 @@ use std::io;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
+use super::debug::is_on;
+pub(crate) use super::debug::{Area, about, about_user};
 use super::events::{self, Event, Level};
 use super::kv::{Row, Value};
 pub(crate) use super::sink::Target;
@@ -29,7 +31,8 @@ macro_rules! event {
     };
 }
 
-/// Logs a debug record if the flag of its area is on.
+/// Logs a debug record if the flag of its area is on, for everybody or for
+/// the client of this session.
 macro_rules! debug {
     ($area:ident, $sid:expr $(, $key:ident = $value:expr)* $(,)?) => {
         if $crate::base::log::debugging($crate::base::log::Area::$area) {
@@ -43,37 +46,12 @@ macro_rules! debug {
     };
 }
 
-/// What can be debugged: the flags of the control word `debug`.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum Area {
-    /// Control connections and generations.
-    Control,
-    /// Births and deaths of workers.
-    Pool,
-    /// The commands of sessions, without their arguments where these are secret.
-    Session,
-    /// Modules and their answers.
-    Auth,
-    /// Mail checks.
-    Check,
-}
-
-impl Area {
-    /// All names, by bit.
-    pub(crate) const NAMES: &'static [&'static str] =
-        &["control", "pool", "session", "auth", "check"];
-
-    pub(crate) fn name(self) -> &'static str {
-        Area::NAMES[self as usize]
-    }
-}
-
 /// What the logger shares with the processes around it.
 pub(crate) struct Knobs {
     /// Lowest level that is logged.
     pub(crate) level: &'static AtomicU64,
-    /// One bit an area.
-    pub(crate) debug: &'static AtomicU64,
+    /// What [`super::debug::Flags::publish`] lays there.
+    pub(crate) debug: &'static [AtomicU64],
     /// Lines that could not be sent, until that is told.
     pub(crate) lost: &'static AtomicU64,
     /// Those of which it was.
@@ -100,11 +78,9 @@ pub(crate) fn happened(event: &Event) -> bool {
     event.level as u64 >= knobs.level.load(Relaxed).min(Level::Err as u64)
 }
 
-/// Is the flag of this area on?
+/// Is the flag of this area on, for what this process does now?
 pub(crate) fn debugging(area: Area) -> bool {
-    KNOBS
-        .get()
-        .is_some_and(|k| k.debug.load(Relaxed) >> area as u64 & 1 == 1)
+    KNOBS.get().is_some_and(|k| is_on(k.debug, area))
 }
 
 struct Log {
@@ -246,8 +222,8 @@ mod tests {
         let row = crate::sys::shm::Shared::<AtomicU64>::map(4).unwrap().get();
         share(Knobs {
             level: &row[0],
-            debug: &row[1],
-            lost: &row[2],
+            debug: &row[2..],
+            lost: &row[1],
             told: &row[3],
             events: &[],
         });

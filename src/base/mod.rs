@@ -2,6 +2,7 @@
 
 pub(crate) mod base64;
 pub(crate) mod clock;
+pub(crate) mod debug;
 pub(crate) mod digest;
 pub(crate) mod events;
 pub(crate) mod id;

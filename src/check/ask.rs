@@ -41,6 +41,19 @@ pub(crate) enum Answer {
     Unknown(Why),
 }
 
+impl Answer {
+    /// One word for it.
+    pub(crate) fn name(&self) -> &'static str {
+        match self {
+            Answer::Nothing => "nothing",
+            Answer::Old => "old",
+            Answer::New => "new",
+            Answer::Busy => "busy",
+            Answer::Unknown(_) => "unknown",
+        }
+    }
+}
+
 /// Why we do not know.
 #[derive(Debug)]
 pub(crate) enum Why {

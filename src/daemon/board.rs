@@ -14,6 +14,7 @@ use std::sync::atomic::{
 use super::config::{Config, NO_ROW};
 use super::rotating;
 use crate::base::clock::now;
+use crate::base::debug;
 use crate::base::digest;
 use crate::base::events::EVENTS;
 use crate::base::table;
@@ -59,8 +60,6 @@ impl State {
 pub(crate) enum Head {
     /// Number of the current generation.
     Generation,
-    /// Debug flags, one bit an area.
-    Debug,
     /// Log lines lost.
     Lost,
     /// One more than the highest slot ever claimed.
@@ -164,6 +163,7 @@ pub(crate) struct Board {
     areas: &'static [&'static [AtomicU64]],
     key: &'static [u8; 32],
     rotating: &'static [AtomicU64],
+    pub(super) debug: &'static [AtomicU64],
 }
 
 impl Board {
@@ -188,6 +188,7 @@ impl Board {
             areas: areas?.leak(),
             key: Box::leak(Box::new(digest::random()?)),
             rotating: Shared::map(rotating::SIZE)?.get(),
+            debug: Shared::map(debug::PAGE)?.get(),
         };
         board.head(Head::Seed).store(table::seed(), Relaxed);
         board.head(Head::Started).store(now(), Relaxed);
@@ -254,7 +255,7 @@ impl Board {
         for (cell, number) in self.live.iter().zip(config.vars.numbers()) {
             cell.store(number, Relaxed);
         }
-        self.head(Head::Debug).store(config.debug, Relaxed);
+        config.debug.publish(self.debug);
         for (_, object) in config.all() {
             let row = self.row(object.row);
             row[0].store(object.state as u64, Relaxed);

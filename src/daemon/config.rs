@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::rc::Rc;
 
-use crate::base::log::Area;
+use crate::base::debug::Flags;
 use crate::base::vars::{Key, Var, Vars};
 use crate::base::words::quote;
 use crate::daemon::keyfiles::KeyFiles;
@@ -111,8 +111,8 @@ pub(crate) struct Config {
     pub(crate) keyfiles: KeyFiles,
     /// What the pool has to tell of certificates; see [`super::notes::rows`].
     pub(crate) notes: Vec<String>,
-    /// Debug flags, one bit an area; live.
-    pub(crate) debug: u64,
+    /// Live.
+    pub(crate) debug: Flags,
     reloads: u64,
 }
 
@@ -129,7 +129,7 @@ impl Config {
             resolved: Resolved::new(),
             keyfiles: KeyFiles::default(),
             notes: Vec::new(),
-            debug: 0,
+            debug: Flags::default(),
             reloads: 0,
         }
     }
@@ -328,11 +328,7 @@ impl Config {
             .changed()
             .map(|(name, value)| format!("set {name} {}", quote(value)))
             .collect();
-        let on = Area::NAMES
-            .iter()
-            .enumerate()
-            .filter(|(bit, _)| self.debug >> bit & 1 == 1);
-        lines.extend(on.map(|(_, name)| format!("debug {name} on")));
+        lines.extend(self.debug.print());
         for (kind, object) in self.all() {
             let row = &self.tables.kinds[kind];
             let verb = if row.file.is_some() { "load" } else { "add" };

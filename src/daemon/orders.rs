@@ -16,8 +16,6 @@ use super::signals::LOOK;
 use super::strain::Strain;
 use super::vars::{LOADSTATE, SESSIONSTATE};
 use super::words::{self, Act};
-use crate::base::kv::Row;
-use crate::base::log::Area;
 use crate::base::verbs::{Args, look_up};
 use crate::base::words::quote;
 use crate::sys::proc::{in_session, kill};
@@ -217,7 +215,7 @@ impl<S: Service> Master<S> {
             Act::Help => listed(words::help(tables, &self.config, &self.verbs, &args.words)),
             Act::Config => listed(self.config.print()),
             Act::Version => Answer::Ok(format!("{} {}", tables.name, env!("CARGO_PKG_VERSION"))),
-            Act::DebugList => listed(self.debug_flags()),
+            Act::DebugList => listed(self.config.debug.rows()),
             Act::List(kind) => listed(list::objects::<S>(
                 &self.board,
                 &self.config,
@@ -280,17 +278,6 @@ impl<S: Service> Master<S> {
             .map(|(var, value)| list::variable(var, value))
             .collect();
         Answer::List(format!("{} lines", lines.len()), lines)
-    }
-
-    fn debug_flags(&self) -> Vec<String> {
-        let flags = self.board.head(Head::Debug).load(Relaxed);
-        let show = |(bit, name): (usize, &&str)| {
-            let mut row = Row::default();
-            row.kv("flag", name)
-                .kv("state", &if flags >> bit & 1 == 1 { "on" } else { "off" });
-            row.text()
-        };
-        Area::NAMES.iter().enumerate().map(show).collect()
     }
 
     /// Ends a session at once. The number of the worker comes out of the

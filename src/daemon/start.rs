@@ -291,7 +291,7 @@ fn live<S: Service>(
     board.publish(&plan.config);
     log::share(Knobs {
         level: board.live(LOGLEVEL),
-        debug: board.head(Head::Debug),
+        debug: board.debug,
         lost: board.head(Head::Lost),
         told: board.head(Head::LostTold),
         events: board.events(),

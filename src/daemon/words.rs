@@ -5,9 +5,9 @@ use std::path::Path;
 
 use super::config::Config;
 use super::service::Tables;
+use crate::base::debug;
 use crate::base::events::EVENTS;
-use crate::base::log::Area;
-use crate::base::vars::describe;
+use crate::base::vars::{Var, describe};
 use crate::base::verbs::{Args, Verb, look_up};
 use crate::base::words::split_text;
 
@@ -88,7 +88,7 @@ static COMMON: &[(&str, Act, &str)] = &[
     ("config",                                  Act::Config,       "prints the words that rebuild the running configuration"),
     ("version",                                 Act::Version,      "says which program this is"),
     ("debug list",                              Act::DebugList,    "lists the debug flags"),
-    ("debug FLAG on|off",                       Act::Debug,        "switches a debug flag"),
+    ("debug FLAG on|off [KEY=VALUE...]",         Act::Debug,        "switches a debug flag, for all or for some"),
     ("session list [KEY=VALUE...]",             Act::SessionList,  "lists sessions, or those that all keys fit: sid= user= peer=NET,... doing= minage=TIME maxage=TIME, and an object they are at; all=yes, state=: workers"),
     ("session kick SID",                        Act::SessionKick,  "ends a session at once"),
     ("counter list [KIND] [ID]",                Act::CounterList,  "lists the counters; with KIND, those of each object of this kind, command or event"),
@@ -98,18 +98,27 @@ static COMMON: &[(&str, Act, &str)] = &[
     ("upgrade [PROGRAM-FILE]",                  Act::Upgrade,      "starts the program anew, which takes over all but running sessions"),
 ];
 
-/// The words of a program.
-pub(crate) fn table(tables: &Tables) -> Vec<Verb<Act>> {
-    let row = |pattern: String, act, help: String, keys| Verb {
+fn row(pattern: String, act: Act, help: String, keys: &'static [Var]) -> Verb<Act> {
+    Verb {
         pattern,
         keys,
         help,
         act,
+    }
+}
+
+/// The words of all programs.
+fn common((pattern, act, help): &(&str, Act, &str)) -> Verb<Act> {
+    let keys = match act {
+        Act::Debug => debug::OPTIONS,
+        _ => &[],
     };
-    let mut verbs: Vec<_> = COMMON
-        .iter()
-        .map(|(pattern, act, help)| row((*pattern).into(), *act, (*help).into(), &[][..]))
-        .collect();
+    row((*pattern).into(), *act, (*help).into(), keys)
+}
+
+/// The words of a program.
+pub(crate) fn table(tables: &Tables) -> Vec<Verb<Act>> {
+    let mut verbs: Vec<_> = COMMON.iter().map(common).collect();
     for (n, kind) in tables.kinds.iter().enumerate() {
         let (name, options) = (
             kind.name,
@@ -191,7 +200,7 @@ pub(crate) fn apply(config: &mut Config, act: Act, args: &Args) -> Result<(), St
     let word = |n: usize| args.words.get(n).map_or("", String::as_str);
     match act {
         Act::Set => config.vars.set(word(0), word(1)),
-        Act::Debug => debug(config, word(0), word(1) == "on"),
+        Act::Debug => config.debug.switch(word(0), word(1) == "on", &args.keys),
         Act::Add(kind) => config.add(kind, &args.words, &args.keys),
         Act::Load(kind) => config.load(kind, word(0)),
         Act::Change(kind) => config.change(kind, word(0), &args.keys),
@@ -204,17 +213,6 @@ pub(crate) fn apply(config: &mut Config, act: Act, args: &Args) -> Result<(), St
         Act::Reload(kind) => config.reload(kind, args.words.first().map(String::as_str)),
         _ => Err("this word does not change the configuration".into()),
     }
-}
-
-fn debug(config: &mut Config, flag: &str, on: bool) -> Result<(), String> {
-    let Some(bit) = Area::NAMES.iter().position(|name| *name == flag) else {
-        return Err(format!(
-            "there is no flag {flag}; there are: {}",
-            Area::NAMES.join(" ")
-        ));
-    };
-    config.debug = config.debug & !(1 << bit) | u64::from(on) << bit;
-    Ok(())
 }
 
 /// Longest start file, in octets.

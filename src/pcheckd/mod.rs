@@ -12,6 +12,7 @@ use std::net::{SocketAddr, UdpSocket};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use crate::base::log;
 use crate::base::nets::{self, Net};
 use crate::check::keyed::CheckKey;
 use crate::check::wire::Datagram;
@@ -137,6 +138,7 @@ impl Service for Pcheckd {
         if send(socket, &datagram, origin.peer).is_err() {
             seat.count(Count::Unsent as usize, 1);
         }
+        log::about(Some(origin.peer.ip()));
         debug!(
             Check,
             "-",

@@ -11,10 +11,18 @@ pub struct Net {
     len: u32,
 }
 
-fn bits(ip: IpAddr) -> u128 {
+/// An address as 128 bits, IPv4 in its mapped form.
+pub fn bits(ip: IpAddr) -> u128 {
     match ip {
         IpAddr::V4(v4) => u128::from(v4.to_ipv6_mapped()),
         IpAddr::V6(v6) => u128::from(v6),
+    }
+}
+
+impl Net {
+    /// Its bits and the mask of those that count, as [`bits`] has them.
+    pub fn parts(self) -> (u128, u128) {
+        (self.bits, mask(self.len))
     }
 }
 

@@ -82,6 +82,13 @@ impl Session<'_> {
             Ok(answer) => answer,
             Err(stop) => return Some(Reach::Stopped(Broken::Stop(stop))),
         };
+        debug!(
+            Check,
+            self.sid,
+            backend = backend.id,
+            mbox = mailbox,
+            answer = answer.name()
+        );
         if let Answer::Unknown(why) = &answer {
             self.doubt(backend, why);
             return None;

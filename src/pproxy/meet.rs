@@ -8,6 +8,7 @@ use super::limits::Reached;
 use super::session::Session;
 use super::vars::AUTHTIMEOUT;
 use crate::base::clock::now;
+use crate::base::log;
 use crate::base::nets::holds;
 use crate::daemon::board::Text;
 use crate::net::listen::canonical;
@@ -68,6 +69,7 @@ impl Session<'_> {
             Ok(Header::Proxied { client, server }) => {
                 self.balancer = Some(self.peer.ip());
                 (self.peer, self.local) = (canonical(client), Some(server));
+                log::about(Some(self.peer.ip()));
                 Ok(())
             }
             Err(why @ Broken::Stop(_)) => Err(why.reason()),

@@ -9,6 +9,7 @@ use super::verify::Judge;
 use crate::auth::sasl::{EXTERNAL, Exchange, LONGEST};
 use crate::base::clock::{Ms, now};
 use crate::base::id;
+use crate::base::log;
 use crate::daemon::seat::Seat;
 use crate::daemon::vars::{IDLETIMEOUT, WRITETIMEOUT};
 use crate::net::stream::Stream;
@@ -120,6 +121,7 @@ impl<'s> Session<'s> {
         vserv: &'s Vserv,
         client: (Stream, SocketAddr),
     ) -> Session<'s> {
+        log::about(Some(client.1.ip()));
         Session {
             site,
             judge,
@@ -310,6 +312,7 @@ impl<'s> Session<'s> {
         if !self.takes_passwords() {
             return Err(TLS_FIRST.into());
         }
+        log::about_user(args[0]);
         if let Phase::Auth { user } = &mut self.phase {
             *user = Some(args[0].to_vec());
         }

@@ -12,8 +12,9 @@ use super::vars::{AUTHTIMEOUT, CACHED, CACHESTALE, CACHETIME, Count};
 use crate::auth::cache::{Cache, Hit};
 use crate::auth::chain::Chain;
 use crate::auth::request::{Outcome, Request};
-use crate::auth::witness::{Verdict, Witness, Word};
+use crate::auth::witness::{self, Verdict, Witness, Word};
 use crate::base::clock::{Ms, now};
+use crate::base::log;
 use crate::daemon::board::{Board, Text};
 use crate::daemon::seat::Seat;
 use crate::net::listen::canonical;
@@ -122,6 +123,15 @@ impl Witness for Watcher<'_> {
 
     fn heard(&mut self, place: usize, pdm: &str, word: &Word<'_>) {
         self.count(place, word.verdict);
+        let (verdict, vouching) = (witness::name(word.verdict), word.vouching);
+        debug!(
+            Auth,
+            self.sid,
+            pdm = pdm,
+            verdict = verdict,
+            vouching = vouching,
+            why = word.why
+        );
         let health = self.site.health(&self.seat.board(), place);
         if !word.vouching {
             self.note(pdm, word.verdict);
@@ -164,6 +174,7 @@ impl<'p> Proof<'p> {
 impl<'s> Session<'s> {
     /// Asks the modules, or knows already; then the second value is true.
     pub(super) fn verify(&self, user: &[u8], proof: Proof<'_>) -> (Outcome<'s>, bool) {
+        log::about_user(user);
         let (client, server) = (texts(Some(self.peer)), texts(self.local()));
         let request = Request {
             ns: self.vserv.namespace.as_bytes(),
@@ -185,7 +196,7 @@ impl<'s> Session<'s> {
             let cache = cache(&self.seat.board());
             cache.forget(request.ns, request.user, now(), false);
         }
-        debug!(Auth, self.sid, outcome = known.0.name());
+        debug!(Auth, self.sid, outcome = known.0.name(), cached = known.1);
         known
     }
 

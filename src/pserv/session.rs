@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 
 use super::vars::Count;
 use crate::base::clock::{Ms, now};
+use crate::base::log;
 use crate::daemon::seat::Seat;
 use crate::daemon::vars::{IDLETIMEOUT, WRITETIMEOUT};
 use crate::maildir::maildrop::Maildrop;
@@ -67,6 +68,8 @@ impl<'s> Session<'s> {
         told: &Preamble<'_>,
         proxy: SocketAddr,
     ) -> Self {
+        log::about(told.ip);
+        log::about_user(&told.user);
         Session {
             seat,
             wire,

@@ -27,6 +27,8 @@ pub(crate) enum Kind {
     Word(&'static [&'static str]),
     /// Networks such as `192.0.2.0/24,2001:db8::/32`.
     Nets,
+    /// One of them.
+    Net,
     /// `HOST:PORT`.
     Host,
     /// An address, or nothing.
@@ -84,6 +86,7 @@ impl Kind {
         let right = match self {
             Kind::Id => is_id(text),
             Kind::Dir => std::path::Path::new(text).is_dir(),
+            Kind::Net => text.is_empty() || nets::parse(text).is_some(),
             Kind::Host => is_host_port(text),
             Kind::Nets => text.is_empty() || text.split(',').all(|net| nets::parse(net).is_some()),
             Kind::KeyFiles => text.is_empty() || text.split(',').all(is_absolute),
@@ -114,6 +117,7 @@ impl Kind {
             Kind::Dir => "a directory that exists".into(),
             Kind::Word(list) => list.join("|"),
             Kind::Nets => "networks like 192.0.2.0/24,2001:db8::/32".into(),
+            Kind::Net => "a network like 192.0.2.0/24".into(),
             Kind::Host => "HOST:PORT".into(),
             Kind::Addr => "an address like 192.0.2.1 or 2001:db8::1".into(),
             Kind::KeyFiles => "/FILE,/FILE...".into(),
@@ -128,7 +132,9 @@ impl Kind {
             Kind::Int(..) => "Int",
             Kind::Decimal(..) => "Decimal",
             Kind::Time(..) => "Time",
-            Kind::Str | Kind::Nets | Kind::Host | Kind::Addr | Kind::Word(_) => "String",
+            Kind::Str | Kind::Nets | Kind::Net | Kind::Host | Kind::Addr | Kind::Word(_) => {
+                "String"
+            }
             Kind::Id => "Id",
             Kind::File | Kind::KeyFiles | Kind::NamedKeyFiles => "File",
             Kind::Dir => "Dir",
