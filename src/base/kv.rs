@@ -118,10 +118,14 @@ fn plain(b: u8) -> bool {
     b.is_ascii_graphic() && !matches!(b, b'"' | b'=' | b'\\' | b'#')
 }
 
+/// As much of a value as is shown, and whether something was cut off.
+pub(super) fn shown(value: &[u8]) -> (&[u8], bool) {
+    (&value[..value.len().min(LONGEST)], value.len() > LONGEST)
+}
+
 /// Appends `value`, quoted when it must be.
 pub(crate) fn quote(value: &[u8], out: &mut Vec<u8>) {
-    let shown = &value[..value.len().min(LONGEST)];
-    let cut = shown.len() < value.len();
+    let (shown, cut) = shown(value);
     if !cut && !shown.is_empty() && shown.iter().all(|&b| plain(b)) {
         out.extend_from_slice(shown);
         return;

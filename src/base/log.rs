@@ -15,8 +15,9 @@ use super::debug::is_on;
 pub(crate) use super::debug::{Area, about, about_user};
 use super::events::{self, Event, Level};
 use super::kv::{Row, Value};
-pub(crate) use super::sink::Target;
+pub(crate) use super::sink::{FORMATS, Target};
 use super::sink::{Sink, Who};
+use super::structured::Structured;
 
 /// Logs one event: `event!(LOGIN_OK, sid, user = name, rip = address)`.
 macro_rules! event {
@@ -87,6 +88,7 @@ struct Log {
     who: Who,
     sink: Sink,
     row: Row,
+    data: Structured,
 }
 
 /// Room for lines as they usually are, in octets.
@@ -104,8 +106,14 @@ thread_local! {
 pub(crate) fn open(program: &'static str, target: &Target) -> io::Result<()> {
     let pid = std::process::id();
     let who = Who { program, pid };
-    let (sink, row) = (Sink::open(target, who)?, Row::default());
-    LOG.set(Some(Log { who, sink, row }));
+    let sink = Sink::open(target, who)?;
+    let (row, data) = Default::default();
+    LOG.set(Some(Log {
+        who,
+        sink,
+        row,
+        data,
+    }));
     Ok(())
 }
 
@@ -126,6 +134,11 @@ pub(crate) fn settle() {
 /// Changes the syslog facility; the name has been checked.
 pub(crate) fn set_facility(name: &str) {
     with(|log| log.sink.set_facility(name));
+}
+
+/// Changes the form of what goes to syslog: one of [`FORMATS`].
+pub(crate) fn set_format(name: &str) {
+    with(|log| log.sink.set_format(name));
 }
 
 /// Opens a log file anew, after it has been rotated.
@@ -174,15 +187,26 @@ fn count_lost(more: u64) {
 fn try_emit(event: &Event, sid: &dyn Value, fields: &[(&str, &dyn Value)]) -> bool {
     let mut sent = true;
     with(|log| {
-        let row = &mut log.row;
-        log.sink.begin(log.who, row);
-        row.kv("ev", &event.name)
-            .kv("no", &format_args!("{:04x}", event.number));
-        row.kv("lvl", &event.level.name()).kv("sid", sid);
-        for (key, value) in fields {
-            row.kv(key, *value);
+        let Log {
+            sink, row, data, ..
+        } = log;
+        let structured = sink.is_structured();
+        sink.begin(log.who, row);
+        if structured {
+            data.begin(event.name);
         }
-        sent = log.sink.write(event.level, row);
+        let mut put = |key: &str, value: &dyn Value| {
+            row.kv(key, value);
+            if structured {
+                data.param(key, value);
+            }
+        };
+        put("ev", &event.name);
+        put("no", &format_args!("{:04x}", event.number));
+        put("lvl", &event.level.name());
+        put("sid", sid);
+        fields.iter().for_each(|(key, value)| put(key, *value));
+        sent = sink.write(event.level, row, data);
     });
     sent
 }

@@ -17,6 +17,7 @@ pub(crate) mod opt;
 pub(crate) mod out;
 pub(crate) mod paths;
 mod sink;
+mod structured;
 pub(crate) mod table;
 pub(crate) mod vars;
 pub(crate) mod verbs;

@@ -12,7 +12,8 @@ use syslog::{Facility, LogFormat, Logger, LoggerBackend, Severity};
 use super::clock::wall;
 use super::events::Level;
 use super::kv::Row;
-use crate::sys::time::local;
+use super::structured::Structured;
+use crate::sys::time::{Local, local};
 
 /// Where syslog listens, unless `-l syslog:SOCKET` says otherwise.
 const SYSLOG: &str = "/dev/log";
@@ -59,11 +60,16 @@ pub(super) enum Sink {
     Syslog(Logger<LoggerBackend, Stamp>, PathBuf),
 }
 
-/// RFC 3164 with local time: the crate's own formatter knows only UTC, and
-/// reads its format anew for every line.
+/// The forms of what goes to syslog, as the variable `logformat` takes them.
+pub(crate) static FORMATS: &[&str] = &["plain", "rfc5424"];
+
+/// RFC 3164 with local time, or RFC 5424. The crate's own formatters know
+/// only UTC, read its format anew for every line, and keep no order of keys.
 pub(super) struct Stamp {
     facility: Facility,
     who: Who,
+    host: String,
+    structured: bool,
 }
 
 impl LogFormat<&[u8]> for Stamp {
@@ -73,20 +79,54 @@ impl LogFormat<&[u8]> for Stamp {
         severity: Severity,
         message: &[u8],
     ) -> syslog::Result<()> {
-        let t = local(wall().0 as i64);
-        let month =
-            &"JanFebMarAprMayJunJulAugSepOctNovDec"[(t.month.clamp(1, 12) as usize - 1) * 3..][..3];
-        let mut line = Vec::with_capacity(message.len() + 64);
+        let (seconds, micros) = wall();
+        let (t, Who { program, pid }) = (local(seconds as i64), self.who);
+        let mut line = Vec::with_capacity(message.len() + 96);
         let priority = self.facility as u8 | severity as u8;
-        write!(
-            line,
-            "<{priority}>{month} {:2} {:02}:{:02}:{:02} {}[{}]: ",
-            t.day, t.hour, t.minute, t.second, self.who.program, self.who.pid
-        )?;
+        if self.structured {
+            let (sign, hours, minutes) = offset(&t);
+            write!(
+                line,
+                "<{priority}>1 {}.{micros:06}{sign}{hours:02}:{minutes:02} {} {program} {pid} ",
+                second(&t),
+                self.host
+            )?;
+        } else {
+            let month = &"JanFebMarAprMayJunJulAugSepOctNovDec"
+                [(t.month.clamp(1, 12) as usize - 1) * 3..][..3];
+            write!(
+                line,
+                "<{priority}>{month} {:2} {:02}:{:02}:{:02} {program}[{pid}]: ",
+                t.day, t.hour, t.minute, t.second
+            )?;
+        }
         line.extend_from_slice(message);
         w.write(&line).map_err(syslog::Error::Write)?;
         Ok(())
     }
+}
+
+/// `2026-11-23T21:07:13`.
+fn second(t: &Local) -> String {
+    format!(
+        "{:04}-{:02}-{:02}T{:02}:{:02}:{:02}",
+        t.year, t.month, t.day, t.hour, t.minute, t.second
+    )
+}
+
+/// Sign, hours and minutes by which local time is before UTC.
+fn offset(t: &Local) -> (char, i32, i32) {
+    let east = t.offset.abs();
+    (if t.offset < 0 { '-' } else { '+' }, east / 60, east % 60)
+}
+
+/// The name of this host as RFC 5424 takes it, or `-`.
+fn host() -> String {
+    let name = syslog::Formatter5424::default().hostname;
+    name.filter(|name| {
+        (1..=255).contains(&name.len()) && name.bytes().all(|b| b.is_ascii_graphic())
+    })
+    .unwrap_or_else(|| "-".into())
 }
 
 impl Sink {
@@ -104,7 +144,13 @@ impl Sink {
                 socket.set_nonblocking(true)?;
                 let _ = socket.connect(path);
                 let facility = Facility::LOG_MAIL;
-                let logger = Logger::new(LoggerBackend::Unix(socket), Stamp { facility, who });
+                let stamp = Stamp {
+                    facility,
+                    who,
+                    host: host(),
+                    structured: false,
+                };
+                let logger = Logger::new(LoggerBackend::Unix(socket), stamp);
                 Sink::Syslog(logger, path.clone())
             }
         })
@@ -121,6 +167,18 @@ impl Sink {
             let formatter = &mut logger.formatter;
             formatter.facility = name.parse().unwrap_or(formatter.facility);
         }
+    }
+
+    /// The form of what goes to syslog; the name has been checked.
+    pub(super) fn set_format(&mut self, name: &str) {
+        if let Sink::Syslog(logger, _) = self {
+            logger.formatter.structured = name != FORMATS[0];
+        }
+    }
+
+    /// Is structured data wanted?
+    pub(super) fn is_structured(&self) -> bool {
+        matches!(self, Sink::Syslog(logger, _) if logger.formatter.structured)
     }
 
     /// Opens a file anew.
@@ -160,28 +218,26 @@ impl Sink {
             return row.clear();
         }
         let t = local(wall().0 as i64);
-        let (sign, east) = (if t.offset < 0 { '-' } else { '+' }, t.offset.abs());
+        let (sign, hours, minutes) = offset(&t);
         row.begin(format_args!(
-            "{:04}-{:02}-{:02}T{:02}:{:02}:{:02}{sign}{:02}:{:02} {program}[{pid}]:",
-            t.year,
-            t.month,
-            t.day,
-            t.hour,
-            t.minute,
-            t.second,
-            east / 60,
-            east % 60
+            "{}{sign}{hours:02}:{minutes:02} {program}[{pid}]:",
+            second(&t)
         ));
     }
 
-    /// Writes a line, unless that would block; whether it did.
-    pub(super) fn write(&mut self, level: Level, row: &mut Row) -> bool {
+    /// Writes a line, with `data` where structured data is wanted, unless that
+    /// would block; whether it did.
+    pub(super) fn write(&mut self, level: Level, row: &mut Row, data: &mut Structured) -> bool {
         match self {
             Sink::Stderr => put(&mut io::stderr(), true, row.end(LONGEST)),
             Sink::File(file, _, waits) => put(file, *waits, row.end(LONGEST)),
             Sink::Syslog(logger, _) => {
                 let line = row.as_bytes();
                 let line = &line[..line.len().min(LONGEST)];
+                let line = match logger.formatter.structured {
+                    true => data.end(line),
+                    false => line,
+                };
                 match level {
                     Level::Dbg => logger.debug(line),
                     Level::Inf => logger.info(line),

@@ -21,7 +21,7 @@ use super::pidfile::PidFile;
 use super::rotating::Secrets;
 use super::service::Service;
 
-use super::vars::{ID, LOGLEVEL, MAXSESSION, PID, RUNDIR, SESSIONLIMIT, USER, VERSION};
+use super::vars::{ID, LOGLEVEL, MAXSESSION, PID, RUNDIR, SESSIONLIMIT, USER, VERSION, set_log};
 use super::words::{self, Act};
 use crate::base::clock::{Ms, now};
 use crate::base::digest;
@@ -297,6 +297,7 @@ fn live<S: Service>(
         events: board.events(),
     });
     log::open(name, &plan.target).map_err(|why| format!("{:?}: {why}", plan.target))?;
+    set_log(&plan.config.vars);
     plan.config.vars.put(PID, std::process::id().to_string());
     let _ = std::fs::DirBuilder::new()
         .recursive(true)

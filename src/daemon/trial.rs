@@ -12,9 +12,8 @@ use super::generation::{Cause, Pool, Trial, install};
 use super::master::{Master, check};
 use super::pool::{self, Nest};
 use super::service::Service;
-use super::vars::{GENERATION, LOGFACILITY, TRYTIMEOUT};
+use super::vars::{GENERATION, TRYTIMEOUT, set_log};
 use crate::base::clock::now;
-use crate::base::log;
 use crate::sys::proc::{Fork, fork, kill};
 
 impl<S: Service> Master<S> {
@@ -83,7 +82,7 @@ impl<S: Service> Master<S> {
         generation: u64,
     ) -> ! {
         self.let_go();
-        log::set_facility(config.vars.text(LOGFACILITY));
+        set_log(&config.vars);
         let doors = doors.for_pool(&config);
         (self.doors, self.passed) = (Doors::default(), Doors::default());
         config.vars.put(GENERATION, generation.to_string());
@@ -125,7 +124,7 @@ impl<S: Service> Master<S> {
             return;
         };
         self.old.extend(self.current.take());
-        log::set_facility(trial.config.vars.text(LOGFACILITY));
+        set_log(&trial.config.vars);
         trial
             .config
             .vars

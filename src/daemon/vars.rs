@@ -2,10 +2,11 @@
 
 use super::strain::Strain;
 use crate::base::events::Level;
-use crate::base::vars::vars;
+use crate::base::log::{self, FORMATS};
+use crate::base::vars::{Vars, vars};
 
 /// How many there are: a program's own begin behind them.
-pub(crate) const COUNT: usize = 24;
+pub(crate) const COUNT: usize = 25;
 
 #[rustfmt::skip]
 mod table {
@@ -34,10 +35,17 @@ mod table {
         TICKETLIFE       "ticketlife"        Live  Time(60, 86400 * 7), "8h", "how long a key of TLS session tickets is used; its tickets are taken as long again";
         LOGLEVEL         "loglevel"          Live  Word(Level::NAMES), "INF", "lowest level that is logged; ERR and above always are";
         LOGFACILITY      "logfacility"       Fixed Word(FACILITIES), "mail",  "facility of the lines sent to syslog";
+        LOGFORMAT        "logformat"         Fixed Word(FORMATS),    "plain", "form of the lines sent to syslog";
         SANDBOX          "sandbox"           Fixed Bool,             "yes",   "whether pool and workers give up what they will not need";
     }
 }
 pub(crate) use table::*;
+
+/// Makes lines for syslog as these variables say, from now on.
+pub(super) fn set_log(vars: &Vars) {
+    log::set_facility(vars.text(LOGFACILITY));
+    log::set_format(vars.text(LOGFORMAT));
+}
 
 /// What `logfacility` takes.
 static FACILITIES: &[&str] = &[
