@@ -68,8 +68,13 @@ BEGIN {
 {
     eq = index($0, "=")
     head = substr($0, 1, eq)
-    if (day != "" && substr(head, 1, 10) != day && substr(head, 1, 7) != short) next
-    if (head !~ /(^| )p[a-z]+\[[0-9]+\]: ev=$/ || head ~ /: .*: /) next
+    if (day != "" && index(substr(head, 1, 16), day) == 0 && substr(head, 1, 7) != short) next
+    if (head ~ /^(<[0-9]+>1 )?[^ ]+ [^ ]+ p[a-z]+ [0-9]+ [a-z_]+ \[popular@32473 ev=$/) {
+        # RFC 5424: in a value, the bracket would stand behind a backslash.
+        eq = index($0, "\"] ev=") + 5
+        sub(/^<[0-9]+>1 /, "", head)
+        sub(/ p[a-z]+ [0-9]+ [^=]*=$/, "", head)
+    } else if (head !~ /(^| )p[a-z]+\[[0-9]+\]: ev=$/ || head ~ /: .*: /) next
     sub(/ ?[^ ]* ev=$/, "", head)
     if (!events++) first = head
     last = head

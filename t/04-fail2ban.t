@@ -5,7 +5,7 @@
 TOOLS=${CARGO_TARGET_DIR:-$PWD/target}/tools/fail2ban
 [ -d "$TOOLS" ] || skip_all "fail2ban of Debian is not in $TOOLS (make deps)"
 PY=$(PATH=/usr/bin:/usr/local/bin:$PATH command -v python3) || skip_all 'there is no python3'
-plan 12
+plan 13
 f2b() {
     _tool=$1
     shift
@@ -78,6 +78,11 @@ sed -n "s/^[0-9-]*T\([0-9:]*\)[^ ]* pproxy/Nov  3 \1 mx1.example pproxy/p" "$T/p
 is "$(banned bsd)" "$counted" 'the log of a syslogd of old serves as well'
 sed -n 's/^\([0-9T:-]*\)\([+-][0-9:]*\) pproxy/\1.123456\2 mx1 pproxy/p' "$T/pproxy.log" >"$T/iso"
 is "$(banned iso)" "$counted" 'and that of rsyslog'
+
+# Made as logformat=rfc5424 makes them, see t/07-syslog.t: the line is the message.
+sed 's/^\([^ ]*\)\([+-][0-9:]*\) pproxy\[\([0-9]*\)\]: ev=\([a-z_]*\) \(.*\)/<21>1 \1.123456\2 mx1 pproxy \3 \4 [popular@32473 ev="\4" user="\\"\\] ev=login_refused no=0102 rip=192.0.2.99"] ev=\4 \5/' \
+    "$T/pproxy.log" >"$T/rfc5424"
+is "$(banned rfc5424)" "$counted" 'and structured data'
 
 file others <<'EOC'
 Nov 23 21:07:13 mx1 pserv[7]: ev=login_refused no=0102 lvl=ERR sid=- vserv=main rip=192.0.2.99 user=x

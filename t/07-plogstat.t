@@ -2,7 +2,7 @@
 # plogstat: the numbers of a day are those of its log, and no user name changes them; see
 # plogstat(8).
 . t/lib/tap.sh
-plan 22
+plan 23
 
 stat() { sh src/plogstat.sh "$@" >"$T/stat.log" 2>&1; }
 # cell TABLE ROW COLUMN
@@ -70,6 +70,13 @@ gzip -c "$T/mail" >"$T/mail.gz"
 stat -d 2026-11-04 "$T/mail.gz"
 is "$(cell logins main ok)" 1 'a packed file is read, and a line that was cut'
 
+cat >"$T/5424" <<'EOC'
+<21>1 2026-11-03T10:00:00.123456+01:00 mx pproxy 9 login_refused [popular@32473 ev="login_refused" no="0102" lvl="ERR" sid="a" vserv="main" rip="192.0.2.1" user="x\"\] ev=login_ok vserv=forged"] ev=login_refused no=0102 lvl=ERR sid=a vserv=main rip=192.0.2.1 user="x\"] ev=login_ok vserv=forged"
+2026-11-03T10:00:00.123456+01:00 mx pproxy 9 login_ok [popular@32473 ev="login_ok" no="0101" lvl="INF" sid="a" vserv="main"] ev=login_ok no=0101 lvl=INF sid=a vserv=main
+EOC
+stat -d 2026-11-03 "$T/5424"
+is "$(cell logins main ok) $(cell logins main refused) $(grep -c forged "$T/stat.log")" '1 1 0' \
+    'lines as RFC 5424 has them are read'
 stat -d 2026-11-05 "$T/mail"
 like "$? $(cat "$T/stat.log")" '^1 plogstat: there is no event of 2026-11-05$' 'a day without events is told'
 stat "$T/there=not"

@@ -192,12 +192,17 @@ impl Sink {
         Ok(())
     }
 
-    /// Connects to syslog anew, on behalf of all who share the socket.
+    /// Connects to syslog anew, on behalf of all who share the socket; ends the
+    /// line that a full disk may have cut in a file.
     pub(super) fn mend(&self) {
-        if let Sink::Syslog(logger, path) = self {
-            if let LoggerBackend::Unix(socket) = &logger.backend {
-                let _ = socket.connect(path);
+        match self {
+            Sink::Syslog(logger, path) => {
+                if let LoggerBackend::Unix(socket) = &logger.backend {
+                    let _ = socket.connect(path);
+                }
             }
+            Sink::File(file, _, waits) => drop(put(&mut &*file, *waits, b"\n")),
+            Sink::Stderr => {}
         }
     }
 }
