@@ -31,6 +31,9 @@ UNITS      = $(UNITDIR)/pproxy.service $(UNITDIR)/pserv.service $(UNITDIR)/pchec
 EXAMPLES   = fail2ban/filter.d/popular.conf fail2ban/jail.d/popular.conf logrotate/popular \
 	newsyslog/popular.conf
 CONFFILES  = pproxy.rc pserv.rc pcheckd.rc capa/default
+# What a package is built from; the last two are in a tarball made by `make dist` only.
+SOURCES    = Makefile Cargo.toml Cargo.lock README COPYING src man etc rc.d t .clippy.toml .cargo vendor
+VERSION    = $$(sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -n 1)
 SCRIPTS    = .ci/run t/*.t t/lib/*.sh t/deps t/bench* t/demo t/stand rc.d/* src/*.sh
 
 # rustup installs where only a login shell looks.
@@ -63,6 +66,7 @@ check: all
 	BIN="$(BIN)" $(PROVE) $(PROVEFLAGS) t/[0-8]*.t
 
 check-slow: all
+	@t/deps -n slow
 	@set -- t/9*.t; if [ ! -e "$$1" ]; then echo 'there are no slow tests yet'; \
 		else BIN="$(BIN)" $(PROVE) "$$@"; fi
 
@@ -149,9 +153,31 @@ uninstall:
 clean:
 	$(ENV) $(CARGO) clean
 
+# The tarball has all crates in it, so that it is built without a network.
 dist:
-	@version=$$(sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -n 1); \
-	git archive --prefix="popular-$$version/" -o "popular-$$version.tar.gz" HEAD && \
-	echo "popular-$$version.tar.gz"
+	@set -e; version=$(VERSION); name="popular-$$version"; \
+	work=$$(mktemp -d); trap 'rm -rf "$$work"' EXIT; \
+	git archive --prefix="$$name/" HEAD | tar -xf - -C "$$work"; \
+	mkdir -p "$$work/$$name/.cargo"; \
+	(cd "$$work/$$name" && $(ENV) $(CARGO) vendor $(CARGOFLAGS) vendor \
+		>.cargo/config.toml 2>"$$work/log") || { cat "$$work/log"; exit 1; }; \
+	tar --sort=name --owner=0 --group=0 --numeric-owner --mtime="@$$(git log -1 --format=%ct)" \
+		-cf - -C "$$work" "$$name" | gzip -9n >"$$name.tar.gz"; \
+	echo "$$name.tar.gz"
 
-.PHONY: all deps demo check check-slow bench lint install uninstall clean dist
+# Built anew, since programs know by heart where they are installed. The files of the package are
+# in etc/debian.
+deb:
+	@t/deps -n deb
+	@set -e; version=$(VERSION); target="$(TARGET)"; mkdir -p "$$target"; \
+	deb="$$(cd "$$target" && pwd)/deb"; work="$$deb/popular-$$version"; \
+	rm -rf "$$work"; mkdir -p "$$work"; \
+	for file in $(SOURCES); do [ ! -e "$$file" ] || cp -Rp "$$file" "$$work/"; done; \
+	mv "$$work/etc/debian" "$$work/debian"; cd "$$work"; \
+	unset MAKEFLAGS MFLAGS MAKELEVEL; \
+	export CARGO_TARGET_DIR="$$deb/target" CARGO_HOME="$${CARGO_HOME:-$$HOME/.cargo}" \
+		RUSTUP_HOME="$${RUSTUP_HOME:-$$HOME/.rustup}" PATH="$$PATH:$$HOME/.cargo/bin"; \
+	dpkg-buildpackage -b -us -uc -d >"$$deb/build.log" 2>&1 || { tail -n 20 "$$deb/build.log"; exit 1; }; \
+	ls "$$deb"/popular_"$$version"_*.deb
+
+.PHONY: all deps demo check check-slow bench lint install uninstall clean dist deb
