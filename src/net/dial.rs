@@ -60,13 +60,16 @@ pub(crate) fn tcp(
 }
 
 /// Begins to connect, and does not wait for it: the first read or write that
-/// goes tells whether there is a connection.
+/// goes tells whether there is a connection. Who writes again before the last
+/// octets were answered wants that not to wait: `pushy`.
 ///
 /// # Errors
 /// Why there will be none.
-pub(crate) fn start(from: Option<IpAddr>, to: SocketAddr) -> Result<Stream, Broken> {
+pub(crate) fn start(from: Option<IpAddr>, to: SocketAddr, pushy: bool) -> Result<Stream, Broken> {
     let (fd, _) = begin(from, to)?;
-    setsockopt(&fd, sockopt::TcpNoDelay, &true)?;
+    if pushy {
+        setsockopt(&fd, sockopt::TcpNoDelay, &true)?;
+    }
     Ok(TcpStream::from(fd).into())
 }
 

@@ -1,7 +1,7 @@
 //! Which load comes next, and which account of it: in turn, and not one that
 //! is in use as long as there are others.
 
-use super::wish::Load;
+use super::load::Load;
 
 /// The accounts of one load.
 struct Range {
@@ -88,7 +88,7 @@ mod tests {
 
     fn accounts(words: &str) -> Accounts {
         let words: Vec<_> = words.split(' ').map(String::from).collect();
-        Accounts::new(&crate::pbench::wish::loads(&words).unwrap())
+        Accounts::new(&crate::pbench::load::loads(&words).unwrap())
     }
 
     #[test]

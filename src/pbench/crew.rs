@@ -4,6 +4,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::os::fd::AsFd;
 
+use super::Ready;
 use super::accounts::Accounts;
 use super::session::{Means, Next, Session};
 use super::talk::{Part, Step};
@@ -35,15 +36,6 @@ struct Client {
     kept: Option<Kept>,
     /// Not before this.
     rests: u64,
-}
-
-/// When all sessions are held: how many, how many failed, and how long it
-/// took, in microseconds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Ready {
-    pub(super) held: u64,
-    pub(super) failed: u64,
-    pub(super) us: u64,
 }
 
 /// All clients of this process.
@@ -177,14 +169,14 @@ impl<'w> Crew<'w> {
         self.free.len() == self.clients.len() && self.closed()
     }
 
-    /// With a rate: how many sessions are to have begun by now.
+    /// With a rate: how many sessions were to begin before now.
     fn due(&self) -> u64 {
         let Some(rate) = self.wish.rate else {
             return 0;
         };
         let until = self.now.min(self.until);
         let due = u128::from(until - self.start) * u128::from(rate);
-        let due = (due / (1_000_000 * u128::from(self.wish.processes))) as u64 + 1;
+        let due = due.div_ceil(1_000_000 * u128::from(self.wish.processes)) as u64;
         due.min(self.wish.sessions)
     }
 
@@ -363,13 +355,18 @@ impl<'w> Crew<'w> {
     /// Ends sessions that are too late, and, when it is time, those that are
     /// held.
     fn look_around(&mut self) {
-        if self.now >= self.until {
+        // Those that came in stay until the others have come in, too, or failed.
+        if self.now >= self.until && self.ready {
             self.leave();
         }
         let last = self.now >= self.until + self.wish.wait * 1_000_000;
         for place in 0..self.clients.len() {
             let session = self.clients[place].session.as_ref();
-            if let Some(session) = session.filter(|session| last || session.deadline <= self.now) {
+            let late = |session: &&Session| {
+                let last = last && (self.ready || !session.held);
+                last || session.deadline <= self.now
+            };
+            if let Some(session) = session.filter(late) {
                 let why = session.fault(&"no answer in time");
                 self.end(place, Err(why));
             }

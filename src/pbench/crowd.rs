@@ -5,10 +5,9 @@ use std::fs::File;
 use std::io::{Read as _, Write as _};
 use std::os::fd::AsFd;
 
-use super::Job;
-use super::crew::Ready;
 use super::tally::Tally;
 use super::wish::Wish;
+use super::{Job, Ready};
 use crate::daemon::signals::{ENDING, Signals};
 use crate::net::ready;
 use crate::sys::proc::{self, Fork};

@@ -13,6 +13,7 @@ mod accounts;
 mod crew;
 mod crowd;
 mod hist;
+mod load;
 mod session;
 mod show;
 mod talk;
@@ -20,7 +21,7 @@ mod tally;
 mod text;
 mod wish;
 
-use crew::{Crew, Ready};
+use crew::Crew;
 use tally::Tally;
 use wish::{Tls, Wish};
 
@@ -37,7 +38,7 @@ const USAGE: u8 = 2;
 pub fn main() -> ExitCode {
     match opt::parse("pbench", SYNOPSIS, wish::options(), USAGE) {
         Asked::Leave(status) => status,
-        Asked::Run(matches) => match Wish::of(&matches).and_then(|wish| load(&wish)) {
+        Asked::Run(matches) => match Wish::of(&matches).and_then(|wish| run(&wish)) {
             Ok(fine) => ExitCode::from(if fine { 0 } else { FAILED }),
             Err(why) => {
                 complain(format_args!("pbench: {why}"));
@@ -49,7 +50,7 @@ pub fn main() -> ExitCode {
 
 /// Does what is wished and prints what came of it; did all sessions end as
 /// they should?
-fn load(wish: &Wish) -> Result<bool, String> {
+fn run(wish: &Wish) -> Result<bool, String> {
     let servers = wish.addresses()?;
     let most = proc::most_files().map_err(|why| why.to_string())?;
     if wish.clients / wish.processes + OTHERS > most {
@@ -76,6 +77,15 @@ fn load(wish: &Wish) -> Result<bool, String> {
     }
     let (sessions, failed) = tally.both();
     Ok(failed == 0 && sessions > 0)
+}
+
+/// When all sessions are held: how many, how many failed, and how long it
+/// took, in microseconds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Ready {
+    pub(super) held: u64,
+    pub(super) failed: u64,
+    pub(super) us: u64,
 }
 
 fn told(ready: Ready) {

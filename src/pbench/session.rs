@@ -61,7 +61,9 @@ impl Session {
         means: &Means<'_>,
         kept: Option<&Kept>,
     ) -> Result<Session, String> {
-        let stream = dial::start(from, to).map_err(|why| format!("connect: {why}"))?;
+        // With STLS the end of the handshake and USER go one behind the other.
+        let stream =
+            dial::start(from, to, means.tls != Tls::No).map_err(|why| format!("connect: {why}"))?;
         let mut session = Session {
             stream,
             talk: Talk::default(),
