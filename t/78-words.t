@@ -5,7 +5,7 @@
 # the load, begun after the words before it, has had that outcome (see load.pl). A word of pproxy -T
 # that stands in no list makes the test fail, and so does a variable that is not set.
 . t/lib/tap.sh
-plan 15
+plan 16
 
 suite
 echo 'set mailboxlock off' >>"$T/pserv.rc" # one user may come twice at once here
@@ -177,6 +177,7 @@ session list all=yes state=idle
 penalty clear all
 help
 help backend add
+words
 version
 show
 show maxsession
@@ -208,6 +209,10 @@ echo config >>"$T/said"
 ctl pproxy -f "$T/anew" >"$T/answer"
 ctl pproxy config | cmp - "$T/config"
 ok $? 'what config prints makes the same anew' "$(cat "$T/answer")"
+ctl pproxy load "$T/config" >"$T/answer" && ctl pproxy config | cmp - "$T/config"
+ok $? 'so it does in the place of all there was' "$(cat "$T/answer")"
+echo 'begin anew' >>"$T/said"
+echo '@ steady mail' | obey
 generation() { ctl pproxy show generation | value; }
 before=$(generation)
 kill -HUP "$(pid pproxy)"

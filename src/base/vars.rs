@@ -118,6 +118,15 @@ impl Vars {
         self.values[key.0] = text.into();
     }
 
+    /// Takes over what can only be read.
+    pub(crate) fn keep_read(&mut self, from: &Vars) {
+        let rows = self.tables.into_iter().flatten();
+        let values = self.values.iter_mut().zip(&from.values);
+        for (_, (value, kept)) in rows.zip(values).filter(|(var, _)| var.when == When::Read) {
+            value.clone_from(kept);
+        }
+    }
+
     /// The row and value called `name`.
     pub(crate) fn find(&self, name: &str) -> Option<(&'static Var, &str)> {
         self.place(name)

@@ -10,10 +10,10 @@ use std::rc::Rc;
 
 use crate::base::debug::Flags;
 use crate::base::vars::{Key, Var, Vars};
-use crate::base::words::quote;
+use crate::base::words::{LONGEST, quote};
 use crate::daemon::keyfiles::KeyFiles;
 use crate::daemon::service::Tables;
-use crate::daemon::vars::COMMON;
+use crate::daemon::vars::{COMMON, MAXSESSION, SESSIONLIMIT};
 use crate::net::listen::Proto;
 
 /// One kind of object.
@@ -132,6 +132,18 @@ impl Config {
             debug: Flags::default(),
             reloads: 0,
         }
+    }
+
+    /// Defaults and no objects, for a daemon that was started as this one was.
+    pub(crate) fn anew(&self) -> Config {
+        let mut fresh = Config::new(self.tables);
+        fresh.vars.keep_read(&self.vars);
+        let limit = self.vars.number(SESSIONLIMIT);
+        if fresh.vars.number(MAXSESSION) > limit {
+            fresh.vars.put(MAXSESSION, limit.to_string());
+        }
+        fresh.reloads = self.reloads + 1;
+        fresh
     }
 
     /// The objects of kind number `kind`, in order.
@@ -338,7 +350,12 @@ impl Config {
                 .iter()
                 .for_each(|word| line.push_str(&format!(" {}", quote(word))));
             for (key, value) in object.keys.changed() {
-                line.push_str(&format!(" {}", quote(&format!("{key}={value}"))));
+                let option = quote(&format!("{key}={value}"));
+                if line.len() + option.len() + 2 > LONGEST {
+                    let next = format!("{} change {}", row.name, object.id);
+                    lines.push(std::mem::replace(&mut line, next));
+                }
+                line.push_str(&format!(" {option}"));
             }
             lines.push(line);
             if object.state > 0 {

@@ -44,6 +44,8 @@ impl Answer {
 pub(crate) struct Batch {
     pub(crate) config: Config,
     pub(crate) lines: Vec<Vec<String>>,
+    /// It is all there is, and not a change of what there was.
+    pub(crate) anew: bool,
     /// A word was wrong: nothing of it can be committed.
     pub(crate) failed: bool,
     /// The configuration it began with.

@@ -39,7 +39,8 @@ pub(crate) struct Doors(Vec<OpenDoor>);
 
 impl Doors {
     /// The doors of `config`: those that are open already, those that were
-    /// `passed` to us, and new ones.
+    /// `passed` to us, and new ones. The first are as they were: `config` may
+    /// turn out not to hold.
     ///
     /// # Errors
     /// Which address cannot be had, and why.
@@ -66,9 +67,6 @@ impl Doors {
                 passed: false,
             });
         }
-        doors
-            .set_backlog(backlog)
-            .map_err(|why| format!("backlog: {why}"))?;
         Ok(doors)
     }
 
@@ -77,8 +75,9 @@ impl Doors {
         doors.try_for_each(|d| d.listener.set_backlog(backlog))
     }
 
-    /// Opens again those that somebody else has shut.
-    pub(crate) fn revive(&self, backlog: u32) {
+    /// Gives all of them this backlog, and opens again those that somebody
+    /// else has shut.
+    pub(crate) fn listen(&self, backlog: u32) {
         // If that fails it is tried again.
         let _ = self.set_backlog(backlog);
     }

@@ -14,7 +14,7 @@ use super::service::{Said, Service};
 use super::sessions;
 use super::signals::LOOK;
 use super::strain::Strain;
-use super::vars::{LOADSTATE, SESSIONSTATE};
+use super::vars::{LOADSTATE, SESSIONSTATE, USER};
 use super::words::{self, Act};
 use crate::base::verbs::{Args, look_up};
 use crate::base::words::quote;
@@ -66,7 +66,8 @@ impl<S: Service> Master<S> {
             return self.errand(id, n, &args, words);
         }
         match act {
-            Act::Begin | Act::Commit | Act::Abort => self.batch(id, act),
+            Act::Begin | Act::Anew | Act::Commit | Act::Abort => self.batch(id, act),
+            Act::Config => self.print(id),
             _ if act.changes() => self.change(id, act, args, words),
             _ => self.ask(act, &args),
         }
@@ -115,12 +116,14 @@ impl<S: Service> Master<S> {
             Act::Commit if busy && batch.is_some() => {
                 Answer::Err("busy: another change is being tried; commit again later".into())
             }
-            Act::Begin if batch.is_some() => {
+            Act::Begin | Act::Anew if batch.is_some() => {
                 Answer::Err("a batch has begun already; commit or abort it".into())
             }
-            Act::Begin => {
+            Act::Begin | Act::Anew => {
+                let anew = act == Act::Anew;
                 *batch = Some(Batch {
-                    config,
+                    config: if anew { config.anew() } else { config },
+                    anew,
                     lines: Vec::new(),
                     failed: false,
                     edition,
@@ -138,9 +141,42 @@ impl<S: Service> Master<S> {
         }
     }
 
+    /// What a batch leads to, if it leads to anything; without one, what is.
+    fn print(&mut self, id: u64) -> Answer {
+        let config = match self.client_batch(id) {
+            Some(Some(batch)) if batch.failed => {
+                return Answer::Err("a word of the batch was wrong".into());
+            }
+            Some(Some(batch)) => {
+                let (mut config, anew) = (batch.config.clone(), batch.anew);
+                if anew {
+                    self.put_user(&mut config);
+                }
+                if let Err(why) = super::master::check::<S>(&config) {
+                    return Answer::Err(why);
+                }
+                config
+            }
+            _ => self.config.clone(),
+        };
+        let lines = config.print();
+        Answer::List(format!("{} lines", lines.len()), lines)
+    }
+
+    /// Option -u holds whatever a start file says.
+    fn put_user(&self, config: &mut Config) {
+        if let Some(user) = self.origin.user() {
+            config.vars.put(USER, user);
+        }
+    }
+
     /// Somebody else may have changed the configuration meanwhile; then the
     /// words are applied again, to what is current now.
-    fn commit(&mut self, id: u64, batch: Batch) -> Answer {
+    fn commit(&mut self, id: u64, mut batch: Batch) -> Answer {
+        if batch.anew {
+            self.put_user(&mut batch.config);
+            return self.replace(id, batch.config);
+        }
         if batch.edition == self.edition {
             return self.replace(id, batch.config);
         }
@@ -213,7 +249,7 @@ impl<S: Service> Master<S> {
         match act {
             Act::Show => self.show(word),
             Act::Help => listed(words::help(tables, &self.config, &self.verbs, &args.words)),
-            Act::Config => listed(self.config.print()),
+            Act::Words => listed(words::spoken(&self.config, &self.verbs)),
             Act::Version => Answer::Ok(format!("{} {}", tables.name, env!("CARGO_PKG_VERSION"))),
             Act::DebugList => listed(self.config.debug.rows()),
             Act::List(kind) => listed(list::objects::<S>(

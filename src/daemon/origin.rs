@@ -46,6 +46,14 @@ impl Origin {
     }
 }
 
+impl Origin {
+    /// What option -u says.
+    pub(super) fn user(&self) -> Option<&str> {
+        let place = self.args.iter().position(|arg| arg == "-u")?;
+        self.args.get(place + 1)?.to_str()
+    }
+}
+
 /// The file we were started from. If it was found on a path of commands the
 /// system knows which one it is.
 fn program() -> Result<PathBuf, String> {

@@ -21,7 +21,7 @@ use super::pidfile::PidFile;
 use super::rotating::Secrets;
 use super::service::Service;
 
-use super::vars::{ID, LOGLEVEL, MAXSESSION, PID, RUNDIR, SESSIONLIMIT, USER, VERSION, set_log};
+use super::vars::{ID, LOGLEVEL, PID, RUNDIR, SESSIONLIMIT, STARTFILE, USER, VERSION, set_log};
 use super::words::{self, Act};
 use crate::base::clock::{Ms, now};
 use crate::base::digest;
@@ -203,13 +203,15 @@ fn read<S: Service>(
     let limit = Kind::Int(1, 100_000)
         .normal(&limit)
         .map_err(|why| vec![format!("option -s: {why}, not {limit}")])?;
-    if config.vars.number(MAXSESSION) > limit.parse().unwrap_or(0) {
-        config.vars.put(MAXSESSION, limit.clone());
-    }
     config.vars.put(SESSIONLIMIT, limit);
     config.vars.put(ID, S::TABLES.name);
     config.vars.put(VERSION, env!("CARGO_PKG_VERSION"));
     config.vars.put(RUNDIR, rundir.display().to_string());
+    if let Some(file) = matches.opt_str("f") {
+        let file = absolute(&file).map_err(|why| vec![why])?;
+        config.vars.put(STARTFILE, file.display().to_string());
+    }
+    let mut config = config.anew();
     if let Some(parcel) = parcel {
         let text = parcel.words.join("\n");
         words::read_text("handover", text.as_bytes(), verbs, &mut config)?;

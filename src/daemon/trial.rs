@@ -12,7 +12,7 @@ use super::generation::{Cause, Pool, Trial, install};
 use super::master::{Master, check};
 use super::pool::{self, Nest};
 use super::service::Service;
-use super::vars::{GENERATION, TRYTIMEOUT, set_log};
+use super::vars::{BACKLOG, GENERATION, TRYTIMEOUT, set_log};
 use crate::base::clock::now;
 use crate::sys::proc::{Fork, fork, kill};
 
@@ -136,7 +136,7 @@ impl<S: Service> Master<S> {
         self.doors.shut_all_but(&trial.doors);
         (self.doors, self.config, self.current) = (trial.doors, trial.config, Some(trial.pool));
         self.config.keyfiles.settle();
-        self.revive_doors();
+        self.doors.listen(self.config.vars.number(BACKLOG) as u32);
         if trial.cause == Cause::Start {
             self.tell_unused();
         }

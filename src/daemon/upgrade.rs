@@ -260,7 +260,7 @@ impl<S: Service> Master<S> {
     /// Opens sockets that somebody else may have shut.
     pub(super) fn revive_doors(&self) {
         if now() < self.revive_until {
-            self.doors.revive(self.config.vars.number(BACKLOG) as u32);
+            self.doors.listen(self.config.vars.number(BACKLOG) as u32);
         }
     }
 

@@ -6,7 +6,7 @@ use crate::base::log::{self, FORMATS};
 use crate::base::vars::{Vars, vars};
 
 /// How many there are: a program's own begin behind them.
-pub(crate) const COUNT: usize = 25;
+pub(crate) const COUNT: usize = 26;
 
 #[rustfmt::skip]
 mod table {
@@ -15,6 +15,7 @@ mod table {
         ID               "id"                Read  Id,               "",      "name of the program";
         PID              "pid"               Read  Int(1, 1 << 31),  "1",     "process number of the master";
         RUNDIR           "rundir"            Read  Dir,              "",      "directory of pid file and control socket";
+        STARTFILE        "startfile"         Read  File,             "",      "file of control words, given at start";
         VERSION          "version"           Read  Str,              "",      "version of the program";
         GENERATION       "generation"        Read  Int(0, 1 << 31),  "0",     "number of the current generation";
         SESSIONSTATE     "sessionstate"      Read  Word(Strain::NAMES), "OK",  "how near the sessions are to maxsession";

@@ -26,11 +26,14 @@ pub(crate) enum Act {
     Reload(usize),
 
     Begin,
+    /// With nothing said yet.
+    Anew,
     Commit,
     Abort,
 
     Show,
     Help,
+    Words,
     Config,
     Version,
     DebugList,
@@ -82,7 +85,9 @@ static COMMON: &[(&str, Act, &str)] = &[
     ("show [VAR]",                              Act::Show,         "shows one variable, or all of them"),
     ("set VAR VALUE",                           Act::Set,          "sets a variable"),
     ("help [WORD...]",                          Act::Help,         "explains the words that begin like this, their options, and variables"),
+    ("words",                                   Act::Words,        "lists words, options and variables for programs"),
     ("begin",                                   Act::Begin,        "begins a batch: what follows is only checked"),
+    ("begin anew",                              Act::Anew,         "the same, but as if nothing were configured yet"),
     ("commit",                                  Act::Commit,       "makes the batch hold, all of it or nothing"),
     ("abort",                                   Act::Abort,        "forgets the batch"),
     ("config",                                  Act::Config,       "prints the words that rebuild the running configuration"),
@@ -331,19 +336,23 @@ pub(crate) fn help(
 
 /// All tables of a program, one row a line: for the test of the manual.
 pub(crate) fn rows(config: &Config, verbs: &[Verb<Act>]) -> Vec<String> {
-    let mut lines: Vec<_> = EVENTS
-        .iter()
-        .map(|event| {
-            format!(
-                "event {:04x} {} {}",
-                event.number,
-                event.level.name(),
-                event.name
-            )
-        })
-        .collect();
+    let events = EVENTS.iter().map(|event| {
+        format!(
+            "event {:04x} {} {}",
+            event.number,
+            event.level.name(),
+            event.name
+        )
+    });
+    events.chain(spoken(config, verbs)).collect()
+}
+
+/// The rows of `words`: what can be said.
+pub(crate) fn spoken(config: &Config, verbs: &[Verb<Act>]) -> Vec<String> {
     let vars = config.vars.iter();
-    lines.extend(vars.map(|(var, _)| format!("var {}", describe(var))));
+    let mut lines: Vec<_> = vars
+        .map(|(var, _)| format!("var {}", describe(var)))
+        .collect();
     lines.extend(verbs.iter().map(|verb| format!("word {}", verb.pattern)));
     for verb in verbs {
         let first: Vec<_> = verb.pattern.split(' ').take(2).collect();

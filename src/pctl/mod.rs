@@ -1,9 +1,15 @@
 //! pctl: sends control words to a running daemon. It knows nothing of the
 //! words themselves, so it need not be of the same version.
 
+mod changes;
+mod complete;
+mod edit;
 mod input;
 mod json;
+mod keep;
 mod link;
+mod own;
+mod prompt;
 mod run;
 mod tell;
 

@@ -3,11 +3,14 @@
 //! Results say whether no word was refused. Errors are sentences; after one
 //! the connection is of no use, and what was begun on it is forgotten.
 
+use std::cell::Cell;
 use std::fs::File;
-use std::io::{IsTerminal, Read, stdin};
+use std::io::{IsTerminal, Read, stdin, stdout};
 
 use super::input::{Lines, first_word};
 use super::link::{Link, Reply};
+use super::own;
+use super::prompt::Person;
 use super::tell::Teller;
 use crate::base::out;
 
@@ -24,6 +27,11 @@ pub(super) fn line(
     line: &str,
     check: bool,
 ) -> Result<bool, String> {
+    match own::find(line) {
+        Ok(None) => {}
+        Ok(Some(word)) => return word.run(link, teller, check),
+        Err(why) => return Ok(heeded(Err(why), teller, None)),
+    }
     let line = match sendable(line.into(), check) {
         Ok(line) => line.unwrap_or_default(),
         Err(why) => return Ok(heeded(Err(why), teller, None)),
@@ -89,29 +97,71 @@ pub(super) fn prompt(
     teller: &mut Teller<'_>,
     check: bool,
 ) -> Result<bool, String> {
-    dialogue(link, teller, stdin(), check, stdin().is_terminal())
+    let terminal = stdin().is_terminal() && stdout().is_terminal();
+    match terminal.then(|| Person::greet(link)).flatten() {
+        Some(mut person) => dialogue(link, teller, check, None, &mut |link| {
+            Ok(person.line(link)?.map(Ok))
+        }),
+        None => {
+            let (mut lines, prompted) = (Lines::new(stdin()), stdin().is_terminal());
+            plain(link, teller, check, &mut lines, prompted)
+        }
+    }
 }
 
+/// The dialogue with somebody who has lines only.
+fn plain(
+    link: &mut Link,
+    teller: &mut Teller<'_>,
+    check: bool,
+    lines: &mut Lines<impl Read>,
+    prompted: bool,
+) -> Result<bool, String> {
+    let number = Cell::new(0);
+    let place = (!prompted).then_some(&number);
+    dialogue(link, teller, check, place, &mut |_| {
+        let line = invited(lines, prompted);
+        number.set(lines.number);
+        line
+    })
+}
+
+/// Where the next line comes from; the inner error is a line that no daemon
+/// would take.
+type Next<'a> = &'a mut dyn FnMut(&mut Link) -> Result<Option<Result<String, String>>, String>;
+
+/// With `number`, errors name the line of standard input.
 fn dialogue(
     link: &mut Link,
     teller: &mut Teller<'_>,
-    source: impl Read,
     check: bool,
-    prompted: bool,
+    number: Option<&Cell<usize>>,
+    next: Next<'_>,
 ) -> Result<bool, String> {
     if check && !own("begin", link, teller, None)? {
         return Ok(false);
     }
     let mut fine = true;
-    let mut lines = Lines::new(source);
-    while let Some(line) = invited(&mut lines, prompted)? {
+    while let Some(line) = next(link)? {
         let answer = match line.and_then(|line| sendable(line, check)) {
             Ok(None) => continue,
             Ok(Some(line)) if leaves(&line) => break,
-            Ok(Some(line)) => teller.ask(link, &line)?,
+            Ok(Some(line)) => match own::find(&line) {
+                Ok(None) => teller.ask(link, &line)?,
+                Ok(Some(_)) if check => Err("it has no place in a batch".into()),
+                // A file that cannot be read ends nothing here.
+                Ok(Some(word)) => match word.run(link, teller, false) {
+                    Ok(done) => {
+                        fine &= done;
+                        continue;
+                    }
+                    Err(why) => Err(why),
+                },
+                Err(why) => Err(why),
+            },
             Err(why) => Err(why),
         };
-        let place = (!prompted).then_some((STDIN, lines.number));
+        let place = number.map(|number| (STDIN, number.get()));
         fine &= heeded(answer, teller, place);
     }
     Ok(fine & (!check || own("abort", link, teller, None)?))
@@ -138,7 +188,7 @@ fn leaves(line: &str) -> bool {
 
 /// The line, if there is a word in it. In a batch of ours, a word that would
 /// end the batch is refused.
-fn sendable(line: String, batch: bool) -> Result<Option<String>, String> {
+pub(super) fn sendable(line: String, batch: bool) -> Result<Option<String>, String> {
     let ends = ["begin", "commit", "abort"];
     match first_word(&line) {
         Some(word) if batch && ends.contains(&word.as_str()) => Err(format!(
@@ -149,7 +199,11 @@ fn sendable(line: String, batch: bool) -> Result<Option<String>, String> {
 }
 
 /// Tells of a refusal; was there none?
-fn heeded(answer: Result<(), String>, teller: &mut Teller<'_>, place: Place<'_>) -> bool {
+pub(super) fn heeded(
+    answer: Result<(), String>,
+    teller: &mut Teller<'_>,
+    place: Place<'_>,
+) -> bool {
     if let Err(why) = &answer {
         teller.refused(place, why);
     }
@@ -157,7 +211,7 @@ fn heeded(answer: Result<(), String>, teller: &mut Teller<'_>, place: Place<'_>)
 }
 
 /// Sends a word of our own, whose success is not worth telling.
-fn own(
+pub(super) fn own(
     word: &str,
     link: &mut Link,
     teller: &mut Teller<'_>,
@@ -259,7 +313,7 @@ mod tests {
         let text = "show a\n# c\nbegin\nsat\nquit\nset a b\n";
         let says: &[&str] = &[HI, "+OK a\n", "+OK\n", WRONG];
         let told = told(says, "", |link, teller| {
-            dialogue(link, teller, text.as_bytes(), false, false)
+            plain(link, teller, false, &mut Lines::new(text.as_bytes()), false)
         });
         assert_eq!(told.result, Ok(false));
         assert_eq!(told.heard, ["show a", "begin", "sat"]);

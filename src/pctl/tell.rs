@@ -79,6 +79,16 @@ impl Teller<'_> {
         }
     }
 
+    /// Tells lines of our own.
+    pub(super) fn rows(&mut self, lines: &[String]) {
+        for (n, line) in lines.iter().enumerate() {
+            self.row(line, n == 0);
+        }
+        if self.json {
+            self.say(if lines.is_empty() { "[]" } else { "]" });
+        }
+    }
+
     /// One line of a list, told as it comes: a list may be long.
     fn row(&mut self, row: &str, first: bool) {
         match self.json {

@@ -18,6 +18,7 @@ pub(crate) mod scratch;
 pub(crate) mod secret;
 pub(crate) mod sendfile;
 pub(crate) mod shm;
+pub(crate) mod term;
 pub(crate) mod ticket;
 pub(crate) mod time;
 pub(crate) mod title;

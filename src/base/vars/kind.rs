@@ -21,7 +21,8 @@ pub(crate) enum Kind {
     Id,
     /// Name of a file.
     File,
-    /// Name of a directory, which must exist when it is set.
+    /// Name of a directory, which must exist when it is set. A daemon works in `/`, so the name
+    /// must begin there.
     Dir,
     /// One of these words.
     Word(&'static [&'static str]),
@@ -85,7 +86,7 @@ impl Kind {
     fn normal_text(&self, text: &str) -> Result<String, String> {
         let right = match self {
             Kind::Id => is_id(text),
-            Kind::Dir => std::path::Path::new(text).is_dir(),
+            Kind::Dir => text.starts_with('/') && std::path::Path::new(text).is_dir(),
             Kind::Net => text.is_empty() || nets::parse(text).is_some(),
             Kind::Host => is_host_port(text),
             Kind::Nets => text.is_empty() || text.split(',').all(|net| nets::parse(net).is_some()),
@@ -114,7 +115,7 @@ impl Kind {
             Kind::Str => "text".into(),
             Kind::Id => "letters, digits, _ - . (at most 64)".into(),
             Kind::File => "a file name".into(),
-            Kind::Dir => "a directory that exists".into(),
+            Kind::Dir => "a directory that exists, its name beginning with /".into(),
             Kind::Word(list) => list.join("|"),
             Kind::Nets => "networks like 192.0.2.0/24,2001:db8::/32".into(),
             Kind::Net => "a network like 192.0.2.0/24".into(),

@@ -124,3 +124,14 @@ fn a_hang_up_asks_for_the_addresses_anew() {
     config.reload_all();
     assert!(config.addresses("a.example:110").is_empty());
 }
+
+#[test]
+fn one_anew_has_nothing_but_what_was_given_at_start() {
+    let mut old = sample();
+    old.vars.put(SESSIONLIMIT, "10");
+    old.vars.set("idletimeout", "11m").unwrap();
+    let fresh = old.anew();
+    assert_eq!(fresh.vars.text(SESSIONLIMIT), "10");
+    assert_eq!(fresh.print(), ["set maxsession 10"]);
+    assert!(!old.same_but_live(&fresh));
+}
