@@ -141,7 +141,7 @@ cp "$BLOCKS/pdm.3.2" guest.c
 holds pdm.3 3 'pdm(3): a module is built'
 
 curl -s -u joe:wrong pop3://127.0.0.1/ >/dev/null
-curl -s -u ann:secret pop3://127.0.0.1/ >/dev/null
+pctl -p pproxy pdm add broken flat /nowhere >/dev/null 2>&1
 cat "$T"/*.out >/var/log/mail.log
 holds popular-log.7 2 'popular-log(7): who had a wrong password'
 holds popular-log.7 3 'and what an administrator should look at'
