@@ -174,6 +174,7 @@ debug auth on
 debug auth off
 counter reset
 session list all=yes state=idle
+metrics
 penalty clear all
 help
 help backend add
