@@ -381,33 +381,6 @@ impl Board {
     pub(crate) fn field(&self, slot: usize, field: Field) -> &'static AtomicU64 {
         &self.words(slot)[field as usize]
     }
-
-    /// Adds to a counter; only the owner of the slot does that, so that no
-    /// two processes contend for a word.
-    pub(crate) fn add(&self, slot: usize, counter: usize, by: u64) {
-        if let Some(word) = self.words(slot)[COUNTS..].get(counter) {
-            word.store(word.load(Relaxed).wrapping_add(by), Relaxed);
-        }
-    }
-
-    /// The sum of a counter over all slots.
-    pub(crate) fn total(&self, counter: usize) -> u64 {
-        let slots = (0..self.used()).chain(self.len()..self.slots());
-        let words = slots.filter_map(|slot| self.words(slot)[COUNTS..].get(counter));
-        words.fold(0, |sum, word| sum.wrapping_add(word.load(Relaxed)))
-    }
-
-    /// The sums of all counters, in one pass over the slots.
-    pub(crate) fn totals(&self) -> [u64; COUNTERS] {
-        let mut sums = [0_u64; COUNTERS];
-        for slot in (0..self.used()).chain(self.len()..self.slots()) {
-            let words = &self.words(slot)[COUNTS..];
-            for (sum, word) in sums.iter_mut().zip(words) {
-                *sum = sum.wrapping_add(word.load(Relaxed));
-            }
-        }
-        sums
-    }
 }
 
 mod areas;
