@@ -1,7 +1,7 @@
 #!/bin/sh
 # Metrics: what monitoring is told is right, well-formed, and enough for the dashboard.
 . t/lib/tap.sh
-plan 16
+plan 26
 
 # Those of one daemon, as the lines NAME{LABELS} VALUE.
 metrics() { ctl "$1" metrics >"$T/$1.prom"; }
@@ -11,6 +11,8 @@ suite
 account joe b1 3/joe
 box 3/joe
 echo 'Subject: hello' | deliver 3/joe
+echo "metrics add prom 127.0.0.1:$(port 4) allow=127.0.0.1" >>"$T/pproxy.rc"
+echo "metrics add main 127.0.0.1:$(port 5)" >>"$T/pproxy.rc"
 start_suite
 talk 1 'USER joe' 'PASS secret' 'STAT' 'QUIT'
 line 4 '^\+OK 1 ' 'a user reads mail'
@@ -33,6 +35,29 @@ ctl pproxy metrics openmetrics >"$T/open"
 is "$(tail -n 1 "$T/open") $(grep -c '^# TYPE popular_sessions counter$' "$T/open")" '# EOF 1' \
     'OpenMetrics can be had'
 like "$(ctl pproxy metrics xml)" 'wrong word xml .* openmetrics' 'and nothing else'
+
+# By HTTP: the status and, in $T/body, the page.
+get() {
+    _where=$1
+    shift
+    curl -s -m "$WAIT" -o "$T/body" -w '%{http_code} %{content_type}' "$@" \
+        "http://127.0.0.1:$(port "${_where%%/*}")/${_where#*/}"
+}
+like "$(get 4/metrics)" '^200 text/plain; version=0.0.4' 'they can be read by HTTP'
+grep -v -e ' [0-9]*$' "$T/pproxy.prom" >"$T/a"
+grep -v -e ' [0-9]*$' "$T/body" >"$T/b"
+same "$T/a" "$T/b" 'and are the same ones'
+is "$(sed -n 's/^popular_sessions_open{.*stage="other"} //p' "$T/body")" 0 \
+    'who reads them is no session'
+like "$(get 4/metrics -H 'Accept: application/openmetrics-text;version=1.0.0,*/*;q=0.1')" \
+    '^200 application/openmetrics-text; version=1.0.0' 'as OpenMetrics for who asks for that'
+like "$(get 4/)" '^404 ' 'there is no other page'
+like "$(get 4/metrics -d x=1)" '^405 ' 'nothing can be sent'
+like "$(get 5/metrics)" '^403 ' 'without allow= nobody may read'
+seen pproxy 'ev=metrics_refused .* id=main rip=127.0.0.1 status=403' 'which is logged'
+talk -s 4 ':send USER joe\r\n\r\n' ':line' ':eof'
+line 1 '^HTTP/1.0 400 ' 'who speaks another protocol is told so'
+like "$(ctl pproxy metrics list | sed -n 2p)" '^id=main .*allow=""' 'it is known where they can be read'
 
 # Of the two forms this is the one that promtool reads.
 PATH=$PATH:${CARGO_TARGET_DIR:-target}

@@ -73,6 +73,9 @@ vserv add third 127.0.0.1:$(port 6) greeting="the third" softfail=smart
 vserv change third namespace=elsewhere
 vserv change third softfail=empty greeting=""
 vserv delete third
+metrics add page 127.0.0.1:$(port 7)
+metrics change page allow=127.0.0.1
+metrics delete page
 vserv disable second
 @ second empty
 vserv change second softfail=tempfail
@@ -180,6 +183,8 @@ help
 help backend add
 words
 version
+metrics
+metrics openmetrics
 show
 show maxsession
 EOC

@@ -79,6 +79,7 @@ events! {
     TAKEN_OVER        0x0023 Inf "taken_over";
     NOTIFY_FAILED     0x0024 Adm "notify_failed";
     SOCKET_UNUSED     0x0025 Adm "socket_unused";
+    METRICS_REFUSED   0x0028 Err "metrics_refused";
     NUL_IN_INPUT      0x0035 Err "null_byte_in_input";
     // 0x0100 to 0x01ff: pproxy
     LOGIN_OK          0x0101 Inf "login_ok";

@@ -134,8 +134,9 @@ pub(crate) const CELLS: usize = 32;
 pub(crate) const OWN_CELLS: usize = 8;
 /// Counters of an object; a kind may name as many.
 pub(crate) const TALLIES: usize = 32;
-/// Kinds of marks; a program says what each of them is for.
-pub(crate) const MARKS: usize = 8;
+/// Kinds of marks; a program says what each of them is for, but the last one,
+/// which is the kit's.
+pub(crate) const MARKS: usize = 9;
 /// Objects at a time, in all generations together.
 pub(crate) const ROWS: usize = 16384;
 

@@ -12,6 +12,7 @@ use crate::base::debug::Flags;
 use crate::base::vars::{Key, Var, Vars};
 use crate::base::words::{LONGEST, quote};
 use crate::daemon::keyfiles::KeyFiles;
+use crate::daemon::scrape;
 use crate::daemon::service::Tables;
 use crate::daemon::vars::{COMMON, MAXSESSION, SESSIONLIMIT};
 use crate::net::listen::Proto;
@@ -43,6 +44,17 @@ pub(crate) struct Kind {
     /// The kind of marks that its sessions bear, with [`Object::mark`] as key.
     pub(crate) mark: Option<usize>,
     pub(crate) help: &'static str,
+}
+
+impl Kind {
+    /// How the socket of one of them is called when it is handed over: by its
+    /// id, unless that could be one of the program's own.
+    pub(crate) fn socket(&self, id: &str) -> String {
+        match self.name {
+            scrape::NAME => format!("{}/{id}", self.name),
+            _ => id.into(),
+        }
+    }
 }
 
 /// Where the files of a kind are, and what stands in them.

@@ -48,8 +48,9 @@ impl Doors {
         let backlog = config.vars.number(BACKLOG) as u32;
         let mut doors = Doors::default();
         for (kind, object, proto, at) in config.doors() {
+            let id = config.tables.kinds[kind].socket(&object.id);
             let mut known = self.0.iter().chain(&passed.0);
-            let old = known.find(|d| d.serves(&object.id, proto, at));
+            let old = known.find(|d| d.serves(&id, proto, at));
             let listener = match old {
                 Some(door) => door.listener.clone(),
                 None => Arc::new(Listener::open(proto, at, backlog).map_err(|why| {
@@ -60,7 +61,7 @@ impl Doors {
                 })?),
             };
             doors.0.push(OpenDoor {
-                id: object.id.clone(),
+                id,
                 proto,
                 at,
                 listener,
@@ -90,6 +91,7 @@ impl Doors {
             .filter_map(|((kind, object, ..), door)| {
                 Some(Door {
                     listener: door.listener.clone(),
+                    kind,
                     place: place(kind, &object.id)?,
                     tallies: (object.row, config.tables.kinds[kind].counters.len()),
                 })

@@ -51,7 +51,7 @@ pub(crate) fn objects<S: Service>(
         let address = object
             .words
             .first()
-            .and_then(|at| doors.address(&object.id, at));
+            .and_then(|at| doors.address(&table.socket(&object.id), at));
         if let Some(address) = address {
             row.kv("listening", &address);
         } else if table.holes.starts_with("HOST:PORT") {

@@ -11,6 +11,7 @@ use std::sync::atomic::Ordering::Relaxed;
 
 use super::board::{Board, Head, State, Text};
 use super::config::Config;
+use super::scrape;
 use super::service::Service;
 use super::strain::Strain;
 use super::vars::{ID, MAXSESSION};
@@ -158,15 +159,18 @@ fn sessions(page: &mut Page, board: &Board, stages: &[&str]) {
         limit,
     );
     page.family("gauge", "sessions_open", "Sessions that there are.");
-    if stages.is_empty() {
-        return page.sample(&[], board.count(State::Busy) as u64);
-    }
     let mut counts = vec![0; stages.len() + 1];
     for slot in (0..board.len()).filter(|&slot| board.state(slot) == State::Busy) {
         let doing = board.text(slot, Text::Doing);
         let word = doing.split(|&b| b == b' ').next().unwrap_or_default();
+        if word == scrape::NAME.as_bytes() {
+            continue;
+        }
         let known = stages.iter().position(|stage| stage.as_bytes() == word);
         counts[known.unwrap_or(stages.len())] += 1;
+    }
+    if stages.is_empty() {
+        return page.sample(&[], counts[0]);
     }
     for (stage, count) in stages.iter().chain(&["other"]).zip(counts) {
         page.sample(&[("stage", stage)], count);

@@ -32,6 +32,7 @@ mod reaper;
 mod replaced;
 mod room;
 pub(crate) mod rotating;
+pub(crate) mod scrape;
 pub(crate) mod seat;
 pub(crate) mod service;
 mod sessions;

@@ -40,10 +40,11 @@ pub(super) const LONGEST_PAUSE: Ms = 5000;
 /// The most forks between two looks at everything else.
 const BATCH: usize = 64;
 
-/// A door as the pool sees it: the listener and the place of its object.
+/// A door as the pool sees it: the listener, and kind and place of its object.
 #[derive(Clone)]
 pub(crate) struct Door {
     pub(crate) listener: Arc<Listener>,
+    pub(crate) kind: usize,
     pub(crate) place: usize,
     /// The row of the object, and how many counters it has.
     pub(crate) tallies: (usize, usize),
@@ -370,6 +371,7 @@ impl<S: Service> Pool<S> {
         seat.end();
         let worker = Worker {
             service: &mut self.service,
+            config: &self.nest.config,
             doors: &self.nest.doors,
             seat: &seat,
             death: &self.nest.death,

@@ -6,13 +6,16 @@
 //! that one may just be leaving. So who leaves looks at all doors once more
 //! and serves what is there, and who waits looks at them every second.
 
+use std::net::SocketAddr;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::atomic::Ordering::{AcqRel, Relaxed, SeqCst};
 
 use super::board::{Field, Head, State};
+use super::config::Config;
 use super::pool::Door;
 use super::replaced;
 use super::room;
+use super::scrape;
 use super::seat::Seat;
 use super::service::{Origin, Service, Work};
 use super::vars::{MAXSESSION, MINSPARE, SESSIONSPERWORKER};
@@ -31,6 +34,8 @@ const DATAGRAM: usize = 513;
 /// What a worker lives on.
 pub(crate) struct Worker<'a, S> {
     pub(crate) service: &'a mut S,
+    /// That with which its pool was loaded.
+    pub(crate) config: &'a Config,
     pub(crate) doors: &'a [Door],
     pub(crate) seat: &'a Seat,
     /// End of file: the master is gone.
@@ -106,6 +111,7 @@ impl<S: Service> Worker<'_, S> {
 
     fn accept(&mut self, door: &Door) {
         match door.listener.accept() {
+            Ok(Some((stream, peer))) if self.is_for_reading(door) => self.tell(stream, peer, door),
             Ok(Some((stream, peer))) => self.session(
                 stream,
                 Origin {
@@ -122,6 +128,21 @@ impl<S: Service> Worker<'_, S> {
                 let _ = crate::net::wait::wait_for::<0>([], self.seat, &|| pause);
                 self.seat.guard(NEVER);
             }
+        }
+    }
+
+    /// Does the kit itself serve what comes in there?
+    fn is_for_reading(&self, door: &Door) -> bool {
+        let kinds = self.config.tables.kinds;
+        kinds
+            .get(door.kind)
+            .is_some_and(|kind| kind.name == scrape::NAME)
+    }
+
+    fn tell(&mut self, stream: Stream, peer: SocketAddr, door: &Door) {
+        if let Some(object) = self.config.objects(door.kind).get(door.place) {
+            scrape::serve::<S>(stream, peer, object, self.config, self.seat);
+            self.served += 1;
         }
     }
 
@@ -225,7 +246,6 @@ impl<S: Service> Worker<'_, S> {
 mod tests {
     use super::*;
     use crate::daemon::board::Board;
-    use crate::daemon::config::Config;
     use crate::daemon::service::Tables;
     use crate::net::listen::Proto;
     use std::net::{TcpStream, UdpSocket};
@@ -237,6 +257,7 @@ mod tests {
     fn door(listener: Arc<Listener>) -> Door {
         Door {
             listener,
+            kind: 0,
             place: 0,
             tallies: (0, 0),
         }
@@ -294,6 +315,7 @@ mod tests {
         let mut service = Counting(0);
         let worker = Worker {
             service: &mut service,
+            config: &Config::new(&TABLES),
             doors: &[door(listener)],
             seat: &seat,
             death: &death,
@@ -315,6 +337,7 @@ mod tests {
         let (death, poke) = crate::sys::proc::pipe().unwrap();
         let mut worker = Worker {
             service: &mut Counting(0),
+            config: &Config::new(&TABLES),
             doors: &[door(listener)],
             seat: &seat,
             death: &death,

@@ -4,6 +4,7 @@ use crate::base::paths;
 use crate::base::vars::vars;
 use crate::check::table::WORDS;
 use crate::daemon::config::Kind;
+use crate::daemon::scrape;
 use crate::daemon::vars::COUNT;
 use crate::net::listen::Proto;
 
@@ -32,19 +33,22 @@ pub(super) use keys::{ALLOW, CHECKKEY};
 /// Place of the one kind there is.
 pub(super) const SERVERS: usize = 0;
 
-pub(super) static KINDS: &[Kind] = &[Kind {
-    name: "server",
-    holes: "ADDR:PORT",
-    keys: keys::SERVER,
-    states: &["enable", "disable"],
-    listens: Some(Proto::Udp),
-    ordered: false,
-    reloads: false,
-    file: None,
-    counters: COUNTERS,
-    mark: None,
-    help: "listens for questions at an address",
-}];
+pub(super) static KINDS: &[Kind] = &[
+    Kind {
+        name: "server",
+        holes: "ADDR:PORT",
+        keys: keys::SERVER,
+        states: &["enable", "disable"],
+        listens: Some(Proto::Udp),
+        ordered: false,
+        reloads: false,
+        file: None,
+        counters: COUNTERS,
+        mark: None,
+        help: "listens for questions at an address",
+    },
+    scrape::KIND,
+];
 
 /// The area of the shared page in which is remembered what was in mailboxes.
 pub(super) const KNOWN: usize = 0;

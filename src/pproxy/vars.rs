@@ -13,6 +13,7 @@ use crate::daemon::board;
 use crate::daemon::config::{Kind, Source};
 use crate::daemon::notes;
 use crate::daemon::pairs::WHEN;
+use crate::daemon::scrape;
 use crate::daemon::service::{Errand, OwnWord, Said, Tables};
 use crate::daemon::vars::COUNT;
 use crate::limit::penalty;
@@ -234,6 +235,7 @@ static KINDS: &[Kind] = &[
         mark: Some(MARK_VSERV),
         help: "a virtual server: where clients connect",
     },
+    scrape::KIND,
 ];
 
 pub(crate) static TABLES: Tables = Tables {

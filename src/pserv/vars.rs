@@ -5,6 +5,7 @@ use crate::base::vars::vars;
 use crate::daemon::config::Kind;
 use crate::daemon::notes;
 use crate::daemon::pairs::WHEN;
+use crate::daemon::scrape;
 use crate::daemon::service::{OwnWord, Said};
 use crate::daemon::vars::COUNT;
 use crate::net::listen::Proto;
@@ -55,19 +56,22 @@ pub(super) const SERVER_MARK: usize = 1;
 /// Place of the one kind there is.
 pub(super) const SERVERS: usize = 0;
 
-pub(super) static KINDS: &[Kind] = &[Kind {
-    name: "server",
-    holes: "ADDR:PORT",
-    keys: keys::SERVER,
-    states: &["enable", "disable"],
-    listens: Some(Proto::Tcp),
-    ordered: false,
-    reloads: false,
-    file: None,
-    counters: COUNTERS.split_at(Count::Commands as usize).0,
-    mark: Some(SERVER_MARK),
-    help: "listens for proxies at an address",
-}];
+pub(super) static KINDS: &[Kind] = &[
+    Kind {
+        name: "server",
+        holes: "ADDR:PORT",
+        keys: keys::SERVER,
+        states: &["enable", "disable"],
+        listens: Some(Proto::Tcp),
+        ordered: false,
+        reloads: false,
+        file: None,
+        counters: COUNTERS.split_at(Count::Commands as usize).0,
+        mark: Some(SERVER_MARK),
+        help: "listens for proxies at an address",
+    },
+    scrape::KIND,
+];
 
 /// Control words of the server's own.
 pub(super) static WORDS: &[OwnWord] = &[OwnWord {
