@@ -196,6 +196,7 @@ until_ok test -e "$T/in"
 sid=$(ctl pproxy session list user=kicked@default | sed -n 's/.*sid=\([^ ]*\).*/\1/p')
 echo "session kick $sid" | obey
 wait $kicked
+echo 'session watch SID' >>"$T/said" # t/64-watch.t
 is "$(tail -n 1 "$T/kicked.log")" '[closed]' 'who is kicked has to go'
 
 # begin, commit and abort hold for a connection.

@@ -113,6 +113,8 @@ pub(crate) enum Field {
     GiveWay,
     /// Since when nothing moves in the session; 0: something does.
     Still,
+    /// Who watches the session; see [`super::follow::Watched`].
+    Watched,
     Count,
 }
 
@@ -165,6 +167,7 @@ pub(crate) struct Board {
     key: &'static [u8; 32],
     rotating: &'static [AtomicU64],
     pub(super) debug: &'static [AtomicU64],
+    rings: &'static [AtomicU64],
 }
 
 impl Board {
@@ -190,6 +193,7 @@ impl Board {
             key: Box::leak(Box::new(digest::random()?)),
             rotating: Shared::map(rotating::SIZE)?.get(),
             debug: Shared::map(debug::PAGE)?.get(),
+            rings: Shared::map(ring::WORDS)?.get(),
         };
         board.head(Head::Seed).store(table::seed(), Relaxed);
         board.head(Head::Started).store(now(), Relaxed);
@@ -366,6 +370,7 @@ impl Board {
             Field::Kick,
             Field::Leave,
             Field::Still,
+            Field::Watched,
         ] {
             self.field(slot, field).store(0, Relaxed);
         }
@@ -385,6 +390,7 @@ impl Board {
 }
 
 mod areas;
+pub(crate) mod ring;
 mod tallies;
 mod texts;
 

@@ -18,7 +18,8 @@ const LONGEST_PAUSE: Ms = 30_000;
 impl<S: Service> Master<S> {
     pub(super) fn reap(&mut self) {
         while let Ok(Some((pid, death))) = reap() {
-            if self.errand_died(pid, death) || self.heir_died(pid, death) {
+            let known = self.errand_died(pid, death) || self.heir_died(pid, death);
+            if known || self.watcher_died(pid) {
                 continue;
             }
             if let Some(trial) = self.trial.as_mut().filter(|t| t.pool.pid == pid) {

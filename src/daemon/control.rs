@@ -193,6 +193,12 @@ impl Control {
         self.clients.iter_mut().find(|c| c.id == id)
     }
 
+    /// Hands over the connection of a client, who is none any more.
+    pub(super) fn give_away(&mut self, id: u64) -> Option<UnixStream> {
+        let place = self.clients.iter().position(|c| c.id == id)?;
+        Some(self.clients.swap_remove(place).stream)
+    }
+
     /// Are there lines that were read but not yet obeyed, or answers to send?
     pub(crate) fn busy(&self) -> bool {
         self.clients

@@ -54,6 +54,19 @@ fn drop_rights(config: &Config, root: Option<PathBuf>) -> Result<(), String> {
     proc::no_core().map_err(|why| format!("cannot forbid core files: {why}"))
 }
 
+/// For who needs nothing but what is open by now: gives up all rights.
+///
+/// # Errors
+/// A sentence for the administrator.
+pub(super) fn give_up_all(config: &Config) -> Result<(), String> {
+    drop_rights(config, None)?;
+    let (grants, wanted) = (Grants::default(), config.vars.number(SANDBOX) == 1);
+    match wanted.then(|| sandbox::confine(&grants)) {
+        Some(confined) => sandbox::settle(&confined, &grants).map_err(|why| why.to_string()),
+        None => Ok(()),
+    }
+}
+
 /// Room for descriptors that sessions and modules open, beyond those that are
 /// open when all is loaded.
 const DESCRIPTORS: u64 = 256;

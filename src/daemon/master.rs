@@ -25,6 +25,7 @@ use super::shutdown::Ending;
 use super::signals::{POWER, Signals};
 use super::upgrade::{Relief, Upgrade};
 use super::vars::{MAXSESSION, SESSIONLIMIT, TICKETLIFE};
+use super::watch::Watcher;
 use super::words::Act;
 use crate::base::clock::{Ms, now};
 use crate::base::verbs::Verb;
@@ -56,6 +57,7 @@ pub(super) struct Master<S> {
     pub(super) old: Vec<Pool>,
     pub(super) trial: Option<Trial>,
     pub(super) errands: Vec<Errand>,
+    pub(super) watchers: Vec<Watcher>,
     pub(super) control: Option<Control>,
     pub(super) ending: Option<Ending>,
     /// Counters count from here.
@@ -157,6 +159,7 @@ impl<S: Service> Master<S> {
             old: Vec::new(),
             trial: None,
             errands: Vec::new(),
+            watchers: Vec::new(),
             control: Some(start.control),
             ending: None,
             base: Vec::new(),

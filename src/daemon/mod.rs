@@ -10,6 +10,7 @@ mod control;
 pub(crate) mod counters;
 mod doors;
 mod errand;
+mod follow;
 mod generation;
 mod handover;
 mod heir;
@@ -43,6 +44,7 @@ mod strain;
 mod trial;
 mod upgrade;
 pub(crate) mod vars;
+mod watch;
 mod words;
 mod worker;
 

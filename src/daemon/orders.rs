@@ -66,6 +66,7 @@ impl<S: Service> Master<S> {
             return self.errand(id, n, &args, words);
         }
         match act {
+            Act::SessionWatch => self.watch(id, args.words.first().map_or("", String::as_str)),
             Act::Begin | Act::Anew | Act::Commit | Act::Abort => self.batch(id, act),
             Act::Config => self.print(id),
             _ if act.changes() => self.change(id, act, args, words),

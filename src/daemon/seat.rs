@@ -10,6 +10,7 @@ use nix::sys::signal::Signal;
 
 use super::board::{Board, Field, Head, State, Text};
 pub(crate) use super::claim::Holder;
+use super::follow::Watched;
 use super::service::Role;
 use super::signals::{LOOK, Signals};
 use super::strain::Strain;
@@ -17,7 +18,7 @@ use super::vars::TRYTIMEOUT;
 use crate::base::clock::{Ms, NEVER, now};
 use crate::base::vars::Key;
 use crate::net::ready::Waiting;
-use crate::net::wait::{Stop, Watch};
+use crate::net::wait::{Side, Stop, Watch};
 
 /// What pools and workers listen to.
 pub(super) const SIGNALS: [Signal; 4] = [LOOK, Signal::SIGTERM, Signal::SIGINT, Signal::SIGCHLD];
@@ -300,5 +301,17 @@ impl Watch for Seat {
 
     fn waiting(&self, until: Ms) {
         self.field(Field::Deadline).store(until, Relaxed);
+    }
+
+    fn is_watched(&self) -> bool {
+        let word = self.field(Field::Watched).load(Relaxed);
+        word != 0 && Watched::ring(word, self.serial()).is_some()
+    }
+
+    fn tell(&self, side: Side, line: &[u8]) {
+        let word = self.field(Field::Watched).load(Relaxed);
+        if let Some(ring) = Watched::ring(word, self.serial()) {
+            self.board.ring(ring).write(side, line);
+        }
     }
 }

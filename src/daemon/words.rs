@@ -46,6 +46,7 @@ pub(crate) enum Act {
     Errand(usize),
     SessionList,
     SessionKick,
+    SessionWatch,
     CounterList,
     CounterReset,
     Metrics,
@@ -59,7 +60,7 @@ impl Act {
         use Act::*;
         matches!(
             self,
-            Shutdown | SessionKick | CounterReset | Upgrade | Do(_)
+            Shutdown | SessionKick | SessionWatch | CounterReset | Upgrade | Do(_)
         )
     }
 
@@ -96,6 +97,7 @@ static COMMON: &[(&str, Act, &str)] = &[
     ("debug FLAG on|off [KEY=VALUE...]",         Act::Debug,        "switches a debug flag, for all or for some"),
     ("session list [KEY=VALUE...]",             Act::SessionList,  "lists sessions, or those that all keys fit: sid= user= peer=NET,... doing= minage=TIME maxage=TIME, and an object they are at; all=yes, state=: workers"),
     ("session kick SID",                        Act::SessionKick,  "ends a session at once"),
+    ("session watch SID",                       Act::SessionWatch, "shows what is said in a session, but no secret and no mail, until it ends"),
     ("counter list [KIND] [ID]",                Act::CounterList,  "lists the counters; with KIND, those of each object of this kind, command or event"),
     ("counter reset",                           Act::CounterReset, "lets them count from 0 again"),
     ("metrics [openmetrics|text]",              Act::Metrics,      "prints counters and states for monitoring, as Prometheus takes them from files"),

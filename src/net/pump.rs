@@ -40,6 +40,17 @@ impl Room {
     }
 }
 
+/// Is shown what goes by while somebody wants to see it.
+pub(crate) trait Tap {
+    fn wanted(&self) -> bool;
+    /// Octets from the client.
+    fn up(&mut self, octets: &[u8]);
+    /// Octets from the backend.
+    fn down(&mut self, octets: &[u8]);
+    /// Some went by while nobody wanted to.
+    fn missed(&mut self);
+}
+
 /// One direction.
 struct Lane {
     /// Empty while there is nothing to be sent.
@@ -91,19 +102,21 @@ impl Lane {
     }
 
     /// Carries what can be carried now. Returns whether anything moved. The
-    /// lanes of a relay share `room`.
+    /// lanes of a relay share `room`; `seen` is shown what is new.
     fn carry(
         &mut self,
         readable: bool,
         room: &mut Room,
         source: &mut Stream,
         sink: &mut Stream,
+        seen: &mut dyn FnMut(&[u8]),
     ) -> Result<bool, Broken> {
         let mut moved = false;
         if readable && self.hungry() {
             self.buf = room.take();
             if let Some(count) = source.read_now(&mut self.buf)? {
                 (self.from, self.to, self.eof, moved) = (0, count, count == 0, true);
+                seen(&self.buf[..count]);
             }
         }
         // TLS takes one record at a time.
@@ -136,6 +149,7 @@ pub(crate) fn pump(
     backend: &mut Stream,
     watch: &dyn Watch,
     patience: &dyn Fn(bool) -> Ms,
+    tap: &mut dyn Tap,
 ) -> Result<(), Broken> {
     let (mut up, mut down, mut room) = (Lane::new(), Lane::new(), Room::default());
     let mut last = now();
@@ -156,8 +170,17 @@ pub(crate) fn pump(
             _ => [PollFlags::empty(); 2],
         };
         let [at_client, at_backend] = ready.map(|flags| !flags.is_empty());
-        let moved = up.carry(at_client || held.0, &mut room, client, backend)?
-            | down.carry(at_backend || held.1, &mut room, backend, client)?;
+        let mut rises = |octets: &[u8]| match tap.wanted() {
+            true => tap.up(octets),
+            false => tap.missed(),
+        };
+        let rose = up.carry(at_client || held.0, &mut room, client, backend, &mut rises)?;
+        let mut falls = |octets: &[u8]| match tap.wanted() {
+            true => tap.down(octets),
+            false => tap.missed(),
+        };
+        let fell = down.carry(at_backend || held.1, &mut room, backend, client, &mut falls)?;
+        let moved = rose || fell;
         if moved {
             last = now();
         } else if is_over(&|| last + patience(pending)) {
@@ -168,13 +191,28 @@ pub(crate) fn pump(
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
     use crate::net::stream::tests::pair;
     use crate::net::wait::Alone;
     use std::io::{Read, Write};
     use std::net::Shutdown;
     use std::thread::spawn;
+
+    /// Wants to see nothing.
+    pub(in crate::net) struct Blind;
+
+    impl Tap for Blind {
+        fn wanted(&self) -> bool {
+            false
+        }
+
+        fn up(&mut self, _: &[u8]) {}
+
+        fn down(&mut self, _: &[u8]) {}
+
+        fn missed(&mut self) {}
+    }
 
     #[test]
     fn octets_go_both_ways_and_each_end_is_passed_on() {
@@ -193,7 +231,14 @@ mod tests {
             outside.read_to_end(&mut got).unwrap();
             got.len()
         });
-        pump(&mut client, &mut backend, &Alone::new().unwrap(), &|_| 5000).unwrap();
+        pump(
+            &mut client,
+            &mut backend,
+            &Alone::new().unwrap(),
+            &|_| 5000,
+            &mut Blind,
+        )
+        .unwrap();
         drop((client, backend));
         assert_eq!(
             (server.join().unwrap().len(), user.join().unwrap()),
@@ -205,7 +250,13 @@ mod tests {
     fn silence_on_both_sides_ends_it() {
         let (mut client, _outside) = pair();
         let (mut backend, _inside) = pair();
-        let end = pump(&mut client, &mut backend, &Alone::new().unwrap(), &|_| 10);
+        let end = pump(
+            &mut client,
+            &mut backend,
+            &Alone::new().unwrap(),
+            &|_| 10,
+            &mut Blind,
+        );
         assert!(matches!(end, Err(Broken::Timeout)));
     }
 }

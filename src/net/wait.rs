@@ -94,6 +94,19 @@ pub(crate) trait Watch {
     }
     /// Such a wait is over.
     fn moved(&self) {}
+    /// Does somebody want to see what is said in the session?
+    fn is_watched(&self) -> bool {
+        false
+    }
+    /// Shows him a line, in which there is no secret.
+    fn tell(&self, _: Side, _line: &[u8]) {}
+}
+
+/// Who says something in a session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Side {
+    Client,
+    Server,
 }
 
 /// Gives the deadline of a wait; asked again after every wake-up, so that a

@@ -23,6 +23,9 @@ pub(super) enum Reply {
     Err(String),
 }
 
+/// As long as a session may last.
+const FOREVER: Duration = Duration::from_secs(10 * 365 * 86400);
+
 /// A connection. Its errors are sentences; after one it is of no use.
 pub(super) struct Link {
     stream: UnixStream,
@@ -59,6 +62,14 @@ impl Link {
     pub(super) fn ask(&mut self, line: &str, row: &mut dyn FnMut(&str)) -> Result<Reply, String> {
         let sent = self.stream.write_all(format!("{line}\n").as_bytes());
         sent.map_err(|why| self.lost(&why.to_string()))?;
+        if line
+            .split_ascii_whitespace()
+            .take(2)
+            .eq(["session", "watch"])
+        {
+            // What is said there comes when it comes.
+            self.patience = FOREVER;
+        }
         self.reply(row)
     }
 

@@ -5,6 +5,8 @@ pub(crate) mod client;
 pub(crate) mod command;
 pub(crate) mod greet;
 pub(crate) mod reply;
+pub(crate) mod show;
+pub(crate) mod spy;
 pub(crate) mod wire;
 pub(crate) mod xclient;
 pub(crate) mod xpop;

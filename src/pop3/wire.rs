@@ -2,9 +2,10 @@
 
 use std::fs::File;
 
+use super::show;
 use crate::base::line::{Got, LineBuf};
 use crate::net::stream::Stream;
-use crate::net::wait::{Broken, Deadline, Watch};
+use crate::net::wait::{Broken, Deadline, Side, Watch};
 
 /// Longest command line, its end included (RFC 2449 section 4).
 pub(crate) const COMMAND: usize = 255;
@@ -32,6 +33,8 @@ pub(crate) struct Wire<'w> {
     /// What is to be said before we listen again.
     pub(crate) out: Vec<u8>,
     pub(crate) watch: &'w dyn Watch,
+    /// Where in `out` the answer begins whose first line is to be shown.
+    answer_at: Option<usize>,
 }
 
 impl<'w> Wire<'w> {
@@ -41,6 +44,7 @@ impl<'w> Wire<'w> {
             lines: LineBuf::default(),
             out: Vec::new(),
             watch,
+            answer_at: None,
         }
     }
 
@@ -87,12 +91,41 @@ impl<'w> Wire<'w> {
         stream.write_file(file, at, most, self.watch, deadline)
     }
 
+    /// A line was heard, which `shown` makes fit to be seen: shows it to who
+    /// watches. The answer that it gets from here on is shown by
+    /// [`Wire::show_answer`], or before, when it is said.
+    pub(crate) fn show(&mut self, line: &[u8], shown: fn(&[u8]) -> Vec<u8>) {
+        if self.watch.is_watched() {
+            self.watch.tell(Side::Client, &shown(line));
+            self.answer_at = Some(self.out.len());
+        }
+    }
+
+    /// Shows the first line of the answer to who watches, once.
+    pub(crate) fn show_answer(&mut self) {
+        if let Some(at) = self.answer_at.take() {
+            if let Some(line) = self.out.get(at..).and_then(show::answer) {
+                self.watch.tell(Side::Server, line);
+            }
+        }
+    }
+
+    /// What waits is said now; an answer that is among it is shown before.
+    fn show_begun(&mut self) {
+        match self.answer_at {
+            Some(at) if at < self.out.len() => self.show_answer(),
+            Some(_) => self.answer_at = Some(0),
+            None => {}
+        }
+    }
+
     /// Says what waits to be said.
     ///
     /// # Errors
     /// As for writing.
     pub(crate) fn flush(&mut self, deadline: Deadline<'_>) -> Result<(), Broken> {
         if !self.out.is_empty() {
+            self.show_begun();
             self.stream.write_all(&self.out, self.watch, deadline)?;
             self.out.clear();
             self.out.shrink_to(CHUNK);

@@ -14,12 +14,13 @@ use crate::auth::request::{Account, Outcome};
 use crate::base::clock::{Ms, now};
 use crate::daemon::board::Text;
 use crate::daemon::vars::{IDLETIMEOUT, WRITETIMEOUT};
-use crate::net::pump::pump;
+use crate::net::pump::{Tap, pump};
 use crate::net::stream::Stream;
 use crate::net::wait::Broken;
 use crate::pop3::client::Login;
 use crate::pop3::command::{Next, Refusal};
 use crate::pop3::reply::{AUTH, SYS_TEMP, err, ok};
+use crate::pop3::spy::Spy;
 
 /// Refused logins after which a client is hung up on.
 const LOGINS: u32 = 5;
@@ -264,10 +265,16 @@ impl<'s> Session<'s> {
             true => seat.var(WRITETIMEOUT) * 1000,
             false => seat.var(IDLETIMEOUT) * 1000,
         };
+        let mut spy = Spy::new(seat);
         let ahead = self.wire.lines.rest();
+        match spy.wanted() {
+            true => spy.up(ahead),
+            false => spy.missed(),
+        }
         let sent = server.write_all(ahead, seat, &|| since + patience(true));
         self.wire.lines.wipe();
-        let done = sent.and_then(|()| pump(&mut self.wire.stream, &mut server, seat, &patience));
+        let client = &mut self.wire.stream;
+        let done = sent.and_then(|()| pump(client, &mut server, seat, &patience, &mut spy));
         self.count_relayed(&server);
         done.map(|_| "closed")
     }

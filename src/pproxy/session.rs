@@ -17,6 +17,7 @@ use crate::net::wait::{Broken, GAVE_WAY};
 use crate::pop3::capa;
 use crate::pop3::command::{Args::*, Command, Next, Refusal, States, parse};
 use crate::pop3::reply::{SYS_TEMP, err, ok};
+use crate::pop3::show::{self, HIDDEN};
 use crate::pop3::wire::{COMMAND, Input, Wire};
 use crate::sys::secret::Secret;
 
@@ -175,6 +176,7 @@ impl<'s> Session<'s> {
                 (Input::Line, Some(exchange)) => {
                     let response = Secret::from(self.wire.lines.line());
                     self.wire.lines.wipe_line();
+                    self.wire.show(b"", |_| HIDDEN.to_vec());
                     self.respond(exchange, response.octets())
                 }
                 (Input::Line, None) => {
@@ -182,6 +184,7 @@ impl<'s> Session<'s> {
                     // The wire hands out no line longer than that.
                     let _ = line.push(self.wire.lines.line());
                     self.wire.lines.wipe_line();
+                    self.wire.show(line.octets(), show::command);
                     let next = self.obey(line.octets());
                     line.clear();
                     next
@@ -193,6 +196,7 @@ impl<'s> Session<'s> {
                 }
                 (Input::Eof, _) => return Ok("eof"),
             };
+            self.wire.show_answer();
             if left == Next::Leave {
                 self.flush()?;
                 return match self.server.take() {

@@ -13,6 +13,7 @@ use crate::net::tls::Channel;
 use crate::net::wait::Broken;
 use crate::pop3::command::{Args::*, Command, Next, Refusal, States, parse};
 use crate::pop3::reply::{err, ok};
+use crate::pop3::show;
 use crate::pop3::wire::{COMMAND, Input, Wire};
 use crate::pop3::xpop::Preamble;
 
@@ -141,7 +142,10 @@ impl<'s> Session<'s> {
             let next = match self.wire.next(COMMAND, &read, &write)? {
                 Input::Line => {
                     let line = self.wire.lines.line().to_vec();
-                    self.obey(&line)?
+                    self.wire.show(&line, show::command);
+                    let next = self.obey(&line)?;
+                    self.wire.show_answer();
+                    next
                 }
                 Input::TooLong => self.mistake("the line is too long".into()),
                 Input::Nul => {

@@ -6,6 +6,7 @@ use std::thread::spawn;
 use super::*;
 use crate::base::clock::now;
 use crate::net::pump::pump;
+use crate::net::pump::tests::Blind;
 use crate::net::stream::tests::pair as sockets;
 use crate::net::tls::tests::{POLICY, ec, offer, pem};
 use crate::net::tls::{Acceptor, Offer};
@@ -257,7 +258,7 @@ fn a_relay_carries_large_messages_both_ways_with_tls_on_either_side_or_both() {
             let shaken = back_client.connect(&mut backend, NAME, &alone, &soon());
             shaken.unwrap();
         }
-        pump(&mut client, &mut backend, &alone, &|_| 20_000).unwrap();
+        pump(&mut client, &mut backend, &alone, &|_| 20_000, &mut Blind).unwrap();
         drop((client, backend));
         assert_eq!(server.join().unwrap(), (MAIL, true), "{front} {back}");
         assert_eq!(user.join().unwrap(), (MAIL, true), "{front} {back}");
