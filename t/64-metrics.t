@@ -1,7 +1,7 @@
 #!/bin/sh
 # Metrics: what monitoring is told is right, well-formed, and enough for the dashboard.
 . t/lib/tap.sh
-plan 26
+plan 28
 
 # Those of one daemon, as the lines NAME{LABELS} VALUE.
 metrics() { ctl "$1" metrics >"$T/$1.prom"; }
@@ -29,6 +29,9 @@ metrics pproxy
 is "$(value pproxy 'popular_backend_state{program="pproxy",id="b1",state="disable"}')" 1 'or it is'
 is "$(value pserv 'popular_sessions_total{program="pserv"}')" 1 'pserv has counted it too'
 is "$(value pcheckd 'popular_questions_total{program="pcheckd"}')" 1 'and pcheckd was asked'
+is "$(value pproxy 'popular_backend_counts_total{program="pproxy",id="b1",counter="sessions"}')" 1 \
+    'it is counted for the backend too'
+is "$(value pproxy 'popular_events_total{program="pproxy",event="login_ok"}')" 1 'and events are'
 like "$(value pproxy 'popular_generation{program="pproxy"}')" '^[1-9]' 'there is a generation'
 
 ctl pproxy metrics openmetrics >"$T/open"

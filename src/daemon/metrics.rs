@@ -10,12 +10,13 @@ use std::fmt::Write;
 use std::sync::atomic::Ordering::Relaxed;
 
 use super::board::{Board, Head, State, Text};
-use super::config::Config;
+use super::config::{Config, Kind, Object};
 use super::scrape;
 use super::service::Service;
 use super::strain::Strain;
 use super::vars::{ID, MAXSESSION};
 use crate::base::clock::{now, wall};
+use crate::base::events::EVENTS;
 
 /// A form of the text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -69,7 +70,7 @@ impl Page {
         self.name = sample;
     }
 
-    fn sample(&mut self, labels: Labels<'_>, value: u64) {
+    fn sample(&mut self, labels: Labels<'_>, value: impl std::fmt::Display) {
         let program = [("program", self.program.as_str())];
         let labels = program.iter().chain(labels);
         let labels: Vec<_> = labels
@@ -112,6 +113,7 @@ pub(super) fn page<S: Service>(board: &Board, config: &Config, form: Form) -> St
     sessions(&mut page, board, S::STAGES);
     counters(&mut page, board, S::TABLES.counters);
     objects::<S>(&mut page, board, config);
+    events(&mut page, board);
     page.text.push_str("# EOF\n");
     page.text
 }
@@ -225,6 +227,7 @@ fn objects<S: Service>(page: &mut Page, board: &Board, config: &Config) {
                 page.sample(&labels, u64::from(state == n as u64));
             }
         }
+        tallies(page, board, table, objects);
         let gauges: Vec<_> = objects
             .iter()
             .map(|object| (object, S::gauges(board, config, kind, object)))
@@ -240,6 +243,58 @@ fn objects<S: Service>(page: &mut Page, board: &Board, config: &Config) {
                 }
                 page.sample(&[("id", &object.id)], *value);
             }
+        }
+    }
+}
+
+/// What is counted of each object: octets and times by themselves, in the
+/// units of monitoring, all else with its name as a label.
+fn tallies(page: &mut Page, board: &Board, table: &Kind, objects: &[Object]) {
+    let value = |object: &Object, n: usize| {
+        let tally = board.tallies(object.row).get(n);
+        tally.map_or(0, |tally| tally.load(Relaxed))
+    };
+    let mut rest = Vec::new();
+    for (n, name) in table.counters.iter().enumerate() {
+        let (name, help, unit) = match *name {
+            "octets_in" => ("received_bytes", "Octets that came from there.", 1.0),
+            "octets_out" => ("sent_bytes", "Octets that went there.", 1.0),
+            "connect_ms" => (
+                "connect_seconds",
+                "How long connecting took, all in all.",
+                1e-3,
+            ),
+            "microseconds" => ("asked_seconds", "How long answers took, all in all.", 1e-6),
+            _ => {
+                rest.push((n, name));
+                continue;
+            }
+        };
+        page.family("counter", &format!("{}_{name}", table.name), help);
+        for object in objects {
+            page.sample(&[("id", &object.id)], value(object, n) as f64 * unit);
+        }
+    }
+    if rest.is_empty() {
+        return;
+    }
+    let help = format!("The counters of counter list {}, by name.", table.name);
+    page.family("counter", &format!("{}_counts", table.name), &help);
+    for object in objects {
+        for (n, name) in &rest {
+            let labels = [("id", object.id.as_str()), ("counter", name)];
+            page.sample(&labels, value(object, *n));
+        }
+    }
+}
+
+/// What has happened, by the names of the log's events.
+fn events(page: &mut Page, board: &Board) {
+    page.family("counter", "events", "Events, logged or not.");
+    for (event, count) in EVENTS.iter().zip(board.events()) {
+        let count = count.load(Relaxed);
+        if count > 0 {
+            page.sample(&[("event", event.name)], count);
         }
     }
 }
