@@ -29,7 +29,7 @@ deb=$(tail -n 1 "$T/deb.log")
 lintian --fail-on error,warning "$deb" >"$T/lintian.log" 2>/dev/null
 is "$?$(cat "$T/lintian.log")" 0 'lintian finds nothing wrong with it'
 dpkg -x "$deb" "$T/x"
-is "$(for page in man/*.[1-8]; do
+is "$(cd "$T/clone" && for page in man/*.[1-8]; do
     [ -e "$T/x/usr/share/man/man${page##*.}/${page##*/}.gz" ] || echo "$page"
 done)" '' 'all pages are in it'
 is "$(grep -rl /usr/local "$T/x/etc" "$T/x/usr/share/popular" "$T"/x/*lib/systemd "$T"/x/usr/lib/systemd 2>/dev/null)" \
@@ -40,6 +40,8 @@ if ! why=$(hosts); then
     exit 0
 fi
 host one 10.9.0.1
+# Containers forbid packages to start or stop anything.
+on one rm -f /usr/sbin/policy-rc.d
 put one /tmp/popular.deb <"$deb"
 on one dpkg -i /tmp/popular.deb >"$T/install.log" 2>&1
 ok $? 'it can be installed'
