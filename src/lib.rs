@@ -26,6 +26,7 @@ mod pctl;
 mod pdeliver;
 mod pproxy;
 mod pserv;
+mod pstatus;
 mod ptestpdm;
 
 pub use pbench::main as pbench_main;
@@ -36,4 +37,5 @@ pub use pctl::main as pctl_main;
 pub use pdeliver::main as pdeliver_main;
 pub use pproxy::main as pproxy_main;
 pub use pserv::main as pserv_main;
+pub use pstatus::main as pstatus_main;
 pub use ptestpdm::main as ptestpdm_main;

@@ -7,6 +7,12 @@ pub(crate) fn say(text: impl std::fmt::Display) {
     let _ = writeln!(std::io::stdout(), "{text}");
 }
 
+/// Writes one line to standard output; is anybody there to read it?
+pub(crate) fn is_heard(text: impl std::fmt::Display) -> bool {
+    let mut out = std::io::stdout();
+    writeln!(out, "{text}").and_then(|()| out.flush()).is_ok()
+}
+
 /// Writes one line to standard error.
 pub(crate) fn complain(text: impl std::fmt::Display) {
     let _ = writeln!(std::io::stderr(), "{text}");

@@ -16,6 +16,7 @@ mod handover;
 mod heir;
 mod helper;
 mod keyfiles;
+pub(crate) mod link;
 mod list;
 mod load;
 mod master;

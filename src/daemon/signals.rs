@@ -35,6 +35,32 @@ pub(crate) const ENDING: &[Signal] = &[
     Signal::SIGXFSZ,
 ];
 
+/// What a program listens to that draws on a terminal.
+pub(crate) const SCREEN: &[Signal] = &[
+    Signal::SIGHUP,
+    Signal::SIGINT,
+    Signal::SIGQUIT,
+    Signal::SIGTERM,
+    Signal::SIGTSTP,
+    Signal::SIGCONT,
+    Signal::SIGWINCH,
+];
+
+/// What such a signal means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Screened {
+    Leave,
+    /// It is to stop, once it has given the terminal back.
+    Stopped,
+    Continued,
+    Resized,
+}
+
+/// Stops this process until it is continued.
+pub(crate) fn stop_here() {
+    let _ = nix::sys::signal::raise(Signal::SIGSTOP);
+}
+
 /// The signals that one process listens to.
 pub(crate) struct Signals {
     reader: UnixStream,
@@ -87,6 +113,20 @@ impl Signals {
             .filter(|(signal, _)| *signal == which)
             // Most were not, and a page that is not written stays shared.
             .any(|(_, flag)| flag.load(Ordering::Acquire) && flag.swap(false, Ordering::AcqRel))
+    }
+}
+
+impl Signals {
+    /// Which of [`SCREEN`] was raised, the one first that matters most.
+    pub(crate) fn screened(&self) -> Option<Screened> {
+        let means = |signal| match signal {
+            Signal::SIGWINCH => Screened::Resized,
+            Signal::SIGTSTP => Screened::Stopped,
+            Signal::SIGCONT => Screened::Continued,
+            _ => Screened::Leave,
+        };
+        let raised = SCREEN.iter().copied().find(|signal| self.take(*signal));
+        raised.map(means)
     }
 }
 

@@ -7,7 +7,6 @@ mod edit;
 mod input;
 mod json;
 mod keep;
-mod link;
 mod own;
 mod prompt;
 mod run;
@@ -20,10 +19,10 @@ use std::time::Duration;
 use crate::base::opt::{self, Asked, Matches, Options, ParsingStyle};
 use crate::base::out::{complain, say};
 use crate::base::paths::RUNDIR;
-use crate::base::vars::{Kind, is_id};
+use crate::base::vars::Kind;
 use crate::base::words;
+use crate::daemon::link::{self, Link};
 
-use link::Link;
 use tell::Teller;
 
 const SYNOPSIS: &str = "[-p PROGRAM | -s SOCKET] [-jnq] [-t TIMEOUT] [-hV] [-f FILE | WORD ...]";
@@ -31,9 +30,6 @@ const SYNOPSIS: &str = "[-p PROGRAM | -s SOCKET] [-jnq] [-t TIMEOUT] [-hV] [-f F
 /// Exit statuses beside 0: a word was refused; it could not be asked.
 const REFUSED: u8 = 1;
 const FAILED: u8 = 2;
-
-/// Daemons in the order in which they are looked for.
-const PROGRAMS: [&str; 3] = ["pproxy", "pserv", "pcheckd"];
 
 /// The program.
 pub fn main() -> ExitCode {
@@ -55,13 +51,7 @@ pub fn main() -> ExitCode {
 fn options() -> Options {
     let mut options = Options::new();
     options.parsing_style(ParsingStyle::StopAtFirstFree);
-    options.optopt(
-        "p",
-        "program",
-        "daemon: pproxy, pserv or pcheckd",
-        "PROGRAM",
-    );
-    options.optopt("s", "socket", "its control socket", "SOCKET");
+    link::options(&mut options);
     options.optflag("q", "quiet", "print errors only");
     options.optflag("j", "json", "print JSON");
     options.optflag("n", "check", "check the words, change nothing");
@@ -106,7 +96,7 @@ impl Job {
         let normal = Kind::Int(1, 86400).normal(&seconds);
         let seconds = normal.map_err(|why| format!("option -t {why}, not {seconds}"))?;
         Ok(Job {
-            socket: socket(matches, rundir)?,
+            socket: link::socket(matches, rundir)?,
             source: source(matches)?,
             patience: Duration::from_secs(seconds.parse().unwrap_or(60)),
             quiet: matches.opt_present("q"),
@@ -129,26 +119,6 @@ impl Job {
             Source::Line(line) => run::line(&mut link, &mut teller, line, self.check),
             Source::File(name) => run::file(&mut link, &mut teller, name, self.check),
             Source::Prompt => run::prompt(&mut link, &mut teller, self.check),
-        }
-    }
-}
-
-/// The socket that is named, or that of the first daemon that has one.
-fn socket(matches: &Matches, rundir: &Path) -> Result<PathBuf, String> {
-    let of = |program: &str| rundir.join(format!("{program}.ctrl"));
-    match (matches.opt_str("p"), matches.opt_str("s")) {
-        (Some(_), Some(_)) => Err("-p and -s exclude each other".into()),
-        (None, Some(socket)) => Ok(socket.into()),
-        (Some(program), None) if is_id(&program) => Ok(of(&program)),
-        (Some(program), None) => Err(format!(
-            "option -p must be one of: {}, not {}",
-            PROGRAMS.join(" "),
-            words::quote(&program)
-        )),
-        (None, None) => {
-            let mut sockets = PROGRAMS.iter().map(|program| of(program));
-            let there = sockets.find(|socket| socket.exists());
-            there.ok_or_else(|| format!("no daemon has a control socket in {}", rundir.display()))
         }
     }
 }

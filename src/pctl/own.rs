@@ -9,10 +9,10 @@ use std::path::Path;
 use super::changes::changes;
 use super::input::Lines;
 use super::keep;
-use super::link::{Link, Reply};
 use super::run::{heeded, own, sendable};
 use super::tell::Teller;
 use crate::base::words::split_text;
+use crate::daemon::link::{Link, Reply};
 
 /// What one of them does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

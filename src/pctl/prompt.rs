@@ -3,9 +3,9 @@
 
 use super::complete::{Grammar, common, last_word};
 use super::edit::{Editor, Event};
-use super::link::Link;
 use super::own;
 use crate::base::words::split_text;
+use crate::daemon::link::Link;
 use crate::sys::term::{Keys, columns, show};
 
 /// What we ask with.

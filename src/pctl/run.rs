@@ -8,11 +8,11 @@ use std::fs::File;
 use std::io::{IsTerminal, Read, stdin, stdout};
 
 use super::input::{Lines, first_word};
-use super::link::{Link, Reply};
 use super::own;
 use super::prompt::Person;
 use super::tell::Teller;
 use crate::base::out;
+use crate::daemon::link::{Link, Reply};
 
 /// Where a word stands, for messages: a file, and a line in it or 0.
 type Place<'a> = Option<(&'a str, usize)>;

@@ -1,7 +1,8 @@
 //! What the user is told: plain lines, nothing but errors, or JSON.
 
 use super::json;
-use super::link::{Link, Reply};
+use crate::base::json::row as as_json;
+use crate::daemon::link::{Link, Reply};
 
 /// How answers are told.
 pub(super) struct Teller<'a> {
@@ -95,7 +96,7 @@ impl Teller<'_> {
             true => self.say(&format!(
                 "{}{}",
                 if first { '[' } else { ',' },
-                json::row(row)
+                as_json(row)
             )),
             false => self.say(row),
         }
@@ -121,7 +122,7 @@ impl Teller<'_> {
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
-    use crate::pctl::link::tests::fake;
+    use crate::daemon::link::tests::fake;
     use std::time::Duration;
 
     /// What a conversation with [`fake`] came to.

@@ -22,5 +22,6 @@ pub(crate) mod term;
 pub(crate) mod ticket;
 pub(crate) mod time;
 pub(crate) mod title;
+pub(crate) mod tty;
 
 pub(crate) use pdm::{names, nets};

@@ -5,16 +5,18 @@
 
 use std::io::{ErrorKind, Read, Write};
 use std::os::unix::net::UnixStream;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use crate::base::line::{Got, LineBuf};
+use crate::base::opt::{Matches, Options};
+use crate::base::vars::is_id;
 use crate::base::words;
 use crate::net::dial;
 
 /// What a daemon answered.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Reply {
+pub(crate) enum Reply {
     /// It is done, and this is to be said about it.
     Ok(String),
     /// The lines have been handed out.
@@ -26,8 +28,45 @@ pub(super) enum Reply {
 /// As long as a session may last.
 const FOREVER: Duration = Duration::from_secs(10 * 365 * 86400);
 
+/// Daemons in the order in which they are looked for.
+const PROGRAMS: [&str; 3] = ["pproxy", "pserv", "pcheckd"];
+
+/// Adds the options that name a daemon.
+pub(crate) fn options(options: &mut Options) {
+    options.optopt(
+        "p",
+        "program",
+        "daemon: pproxy, pserv or pcheckd",
+        "PROGRAM",
+    );
+    options.optopt("s", "socket", "its control socket", "SOCKET");
+}
+
+/// The socket that is named, or that of the first daemon that has one.
+///
+/// # Errors
+/// There is none, or it is named wrongly.
+pub(crate) fn socket(matches: &Matches, rundir: &Path) -> Result<PathBuf, String> {
+    let of = |program: &str| rundir.join(format!("{program}.ctrl"));
+    match (matches.opt_str("p"), matches.opt_str("s")) {
+        (Some(_), Some(_)) => Err("-p and -s exclude each other".into()),
+        (None, Some(socket)) => Ok(socket.into()),
+        (Some(program), None) if is_id(&program) => Ok(of(&program)),
+        (Some(program), None) => Err(format!(
+            "option -p must be one of: {}, not {}",
+            PROGRAMS.join(" "),
+            words::quote(&program)
+        )),
+        (None, None) => {
+            let mut sockets = PROGRAMS.iter().map(|program| of(program));
+            let there = sockets.find(|socket| socket.exists());
+            there.ok_or_else(|| format!("no daemon has a control socket in {}", rundir.display()))
+        }
+    }
+}
+
 /// A connection. Its errors are sentences; after one it is of no use.
-pub(super) struct Link {
+pub(crate) struct Link {
     stream: UnixStream,
     lines: LineBuf,
     /// How long the daemon may take for a line.
@@ -40,7 +79,7 @@ impl Link {
     ///
     /// # Errors
     /// Nobody is there, or we are not let in.
-    pub(super) fn open(path: &Path, patience: Duration) -> Result<Link, String> {
+    pub(crate) fn open(path: &Path, patience: Duration) -> Result<Link, String> {
         let name = path.display().to_string();
         let stream = dial::unix(path, patience).map_err(|why| format!("{name}: {why}"))?;
         let mut link = Link {
@@ -59,7 +98,7 @@ impl Link {
     ///
     /// # Errors
     /// The connection is lost, or what comes is no answer.
-    pub(super) fn ask(&mut self, line: &str, row: &mut dyn FnMut(&str)) -> Result<Reply, String> {
+    pub(crate) fn ask(&mut self, line: &str, row: &mut dyn FnMut(&str)) -> Result<Reply, String> {
         let sent = self.stream.write_all(format!("{line}\n").as_bytes());
         sent.map_err(|why| self.lost(&why.to_string()))?;
         if line
@@ -141,11 +180,10 @@ fn tail<'a>(line: &'a str, word: &str) -> Option<&'a str> {
 }
 
 #[cfg(test)]
-pub(super) mod tests {
+pub(crate) mod tests {
     use super::*;
     use std::io::{BufRead, BufReader};
     use std::os::unix::net::UnixListener;
-    use std::path::PathBuf;
     use std::sync::atomic::{AtomicU32, Ordering};
     use std::thread::{JoinHandle, spawn};
 
@@ -153,9 +191,7 @@ pub(super) mod tests {
 
     /// A daemon that says these things, the first unasked, the others one a
     /// line, and hangs up; it gives back what it heard.
-    pub(in crate::pctl) fn fake(
-        says: &'static [&'static str],
-    ) -> (PathBuf, JoinHandle<Vec<String>>) {
+    pub(crate) fn fake(says: &'static [&'static str]) -> (PathBuf, JoinHandle<Vec<String>>) {
         let number = COUNT.fetch_add(1, Ordering::Relaxed);
         let name = format!("popular-link-{}-{number}", std::process::id());
         let path = std::env::temp_dir().join(name);
