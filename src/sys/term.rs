@@ -1,11 +1,12 @@
 //! A terminal whose keys are read one by one.
 
 use std::io::{self, Read, Write};
-use std::os::fd::{AsFd, AsRawFd};
+use std::os::fd::AsFd;
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::{SigSet, SigmaskHow, Signal, raise, sigprocmask};
-use nix::sys::termios::{self, SetArg, Termios};
+
+use super::tty::{self, Raw};
 
 /// How often, in milliseconds, it is looked whether a signal has come.
 const LOOK: u16 = 200;
@@ -20,7 +21,7 @@ const ENDS: [Signal; 4] = [
 
 /// Standard input in raw mode, until this is dropped or one of [`ENDS`] comes.
 pub(crate) struct Keys {
-    before: Termios,
+    raw: Raw,
     mask: SigSet,
 }
 
@@ -30,17 +31,11 @@ impl Keys {
     /// # Errors
     /// Standard input is no terminal.
     pub(crate) fn take() -> io::Result<Keys> {
-        let before = termios::tcgetattr(io::stdin())?;
-        let mut raw = before.clone();
-        termios::cfmakeraw(&mut raw);
-        // Lines that we write still begin at the left.
-        raw.output_flags = before.output_flags;
         let mut mask = SigSet::empty();
         let ends: SigSet = ENDS.into_iter().collect();
         sigprocmask(SigmaskHow::SIG_BLOCK, Some(&ends), Some(&mut mask))?;
-        let keys = Keys { before, mask };
-        termios::tcsetattr(io::stdin(), SetArg::TCSADRAIN, &raw)?;
-        Ok(keys)
+        let raw = Raw::enter(io::stdin().as_fd()).inspect_err(|_| put_back(&mask))?;
+        Ok(Keys { raw, mask })
     }
 
     /// Waits for keys; 0 octets are the end. A signal that comes meanwhile
@@ -74,9 +69,14 @@ impl Keys {
     }
 
     fn restore(&self) {
-        let _ = termios::tcsetattr(io::stdin(), SetArg::TCSADRAIN, &self.before);
-        let _ = sigprocmask(SigmaskHow::SIG_SETMASK, Some(&self.mask), None);
+        self.raw.restore();
+        put_back(&self.mask);
     }
+}
+
+/// Lets signals through as before; those that came meanwhile come now.
+fn put_back(mask: &SigSet) {
+    let _ = sigprocmask(SigmaskHow::SIG_SETMASK, Some(mask), None);
 }
 
 impl Drop for Keys {
@@ -99,19 +99,8 @@ fn is_pending(signal: Signal) -> bool {
 
 /// How many columns the terminal has, 80 if it does not say.
 pub(crate) fn columns() -> usize {
-    let mut size = libc::winsize {
-        ws_row: 0,
-        ws_col: 0,
-        ws_xpixel: 0,
-        ws_ypixel: 0,
-    };
-    let out = io::stdout().as_raw_fd();
-    // SAFETY: the call writes a winsize at most, which is what it is given.
-    let done = unsafe { libc::ioctl(out, libc::TIOCGWINSZ, &mut size) };
-    match done == 0 && size.ws_col > 1 {
-        true => usize::from(size.ws_col),
-        false => 80,
-    }
+    let size = tty::size(io::stdout().as_fd());
+    size.map_or(80, |(columns, _)| columns).max(2)
 }
 
 /// Writes to the terminal, to be seen at once.
