@@ -62,7 +62,7 @@ holds popular.7 7 'files are written'
 holds popular.7 8 'a message comes in and is fetched'
 echo 'Subject: hello' | su -s /bin/sh vmail -c 'pdeliver -c 3/2d/joe'
 holds pserv.8 2 'pserv(8): a session by hand'
-holds popular-control.5 3 'popular-control(5): a word without pctl'
+holds popular-control.5 4 'popular-control(5): a word without pctl'
 holds popular.7 9 'popular(7): something is changed, and all is stopped'
 served() { ls /run/popular/*.ctrl; }
 until_ok test -z "$(served 2>/dev/null)"
@@ -113,7 +113,7 @@ is "$(tail -n 1 "$T/kicked.log")" '[closed]' 'which is so'
 
 printf '*:joe:{PLAIN}secret:b1:3/joe\n' >/etc/popular/users
 mkdir -p /var/lib/prometheus
-sed 's/^\([^ ]* \)\{5\}root //' "$BLOCKS/popular-control.5.2" | sh
+sed 's/^\([^ ]* \)\{5\}root //' "$BLOCKS/popular-control.5.3" | sh
 grep -q '^popular_' /var/lib/prometheus/popular.prom
 ok $? 'popular-control(5): cron(8) shows counters to Prometheus'
 
