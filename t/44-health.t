@@ -53,7 +53,7 @@ ok $? 'so does the list'
 is_up hung
 ok $? 'which knows the others as up'
 daemon -n b1 fakepop3 "$(port 2)" xpop mail=1 && ready 2
-until_ok is_up b1
+WAIT=60 until_ok is_up b1
 ok $? 'it is back, and that is noticed'
 login joe
 line 3 '^\+OK fake ready' 'and its users are served'
@@ -75,7 +75,7 @@ for _ in 1 2 3 4 5; do talk 1 'USER stranger' 'PASS secret' QUIT; done
 line 3 '^-ERR \[SYS/TEMP\] cannot verify' 'a fallback that is gone'
 is "$(events backend_failed old).$(events fallback_failed old)" 3.5 'is left alone, too'
 daemon -n old fakepop3 "$(port 4)" && ready 4
-until_ok is_up old
+WAIT=60 until_ok is_up old
 ok $? 'and used again'
 talk 1 'USER stranger' 'PASS secret' QUIT
 line 3 '^\+OK$' 'by those whom nobody knows'
@@ -84,6 +84,6 @@ for _ in 1 2 3; do login ann; done
 down real '.*' >/dev/null
 ok $? 'pserv is down'
 daemon pserv -d -f "$T/pserv.rc" && ready 5
-until_ok is_up real
+WAIT=60 until_ok is_up real
 ok $? 'and comes back'
 unseen pserv 'lvl=(ERR|ADM|SOS|BUG)' 'which is nothing to tell its administrator'

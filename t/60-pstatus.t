@@ -74,7 +74,7 @@ is "$(grep -c '^VSERV' "$T/page.log")" 2 'without a terminal live is a loop'
 live() {
     perl t/lib/screen.pl "$@" -- "$BIN/pstatus" -s "$T/run/pproxy.ctrl" -l -i 1 >"$T/live.log" 2>&1
 }
-live ':see pproxy' ':see joe@default' ":mode $T/mode" ':see 127.0.0.2 +ann' ":save $T/screen" \
+live ':see pproxy' ':see joe@default' ":mode $T/mode" ':see 127.0.0.2 +ann' ':see h help' ":save $T/screen" \
     ':key f' ':see ^filter: _' ':key 127.0.0.2\r' ':unsee relay b1' ':see 127.0.0.2 +ann' ':see only 127.0.0.2' \
     ':key k' ':see ^end session p1.* of ann@default. y/n' ':key n' ':see nobody is kicked' \
     ':key k' ':see y/n' ':key y' ':see is ended' ':unsee 127.0.0.2 +ann' \
