@@ -1,7 +1,7 @@
 #!/bin/sh
 # pserv and pcheckd: with the spool for their root directory all works as without.
 . t/lib/tap.sh
-plan 8
+plan 10
 
 suite
 account joe b1 3/joe
@@ -13,7 +13,7 @@ if [ -z "$ROOT" ]; then
     "$BIN/pserv" -d -r "$T/run" -f "$T/pserv.rc" >"$T/pserv.log" 2>&1
     is $? 1 'who is not root cannot do that'
     like "$(cat "$T/pserv.log")" 'chroot: only a daemon that root has started' 'and is told so'
-    for n in 3 4 5 6 7 8; do ok 0 "skipped # skip $n needs root"; done
+    for n in 3 4 5 6 7 8 9 10; do ok 0 "skipped # skip $n needs root"; done
     exit
 fi
 
@@ -45,8 +45,11 @@ worker() {
         { ppid[$1] = $2; line[$1] = $0 }
         END { for (i in line) if (ppid[ppid[i]] == m && index(line[i], p)) print i }' | head -n 1
 }
+most() { awk '/^Max open files/ { print $4 }' "/proc/$1/limits"; }
 for name in pserv pcheckd; do
     is "$(readlink "/proc/$(worker $name)/root")" "$T/spool" "the root of $name is the spool"
+    [ "$(most "$(worker $name)")" -lt "$(most "$(pid $name)")" ]
+    ok $? "$name can open few files beyond those it has" "$(most "$(worker $name)")"
 done
 
 end syslogd
