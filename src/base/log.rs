@@ -9,7 +9,7 @@
 use std::cell::RefCell;
 use std::io;
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicU64, Ordering::Acquire, Ordering::Relaxed, Ordering::Release};
 
 use super::debug::is_on;
 pub(crate) use super::debug::{Area, about, about_user};
@@ -18,6 +18,7 @@ use super::kv::{Row, Value};
 pub(crate) use super::sink::{FORMATS, Target};
 use super::sink::{Sink, Who};
 use super::structured::Structured;
+use crate::sys::shelf::Shelf;
 
 /// Logs one event: `event!(LOGIN_OK, sid, user = name, rip = address)`.
 macro_rules! event {
@@ -59,6 +60,8 @@ pub(crate) struct Knobs {
     pub(crate) told: &'static AtomicU64,
     /// How often each event has been, by its place.
     pub(crate) events: &'static [AtomicU64],
+    /// How often the log file was opened anew.
+    pub(crate) turn: &'static AtomicU64,
 }
 
 static KNOBS: OnceLock<Knobs> = OnceLock::new();
@@ -89,6 +92,24 @@ struct Log {
     sink: Sink,
     row: Row,
     data: Structured,
+    /// Where the master of a daemon lays the file that it has opened anew.
+    shelf: Option<Shelf>,
+    /// Which of them this process writes to.
+    turn: u64,
+}
+
+impl Log {
+    /// Writes on where the master does, if it has opened the file anew. What
+    /// a worker cannot open because of its user, its root directory and its
+    /// sandbox, it is given; it looks no further than the shared page before.
+    fn keep_up(&mut self) {
+        let turn = KNOBS.get().map_or(0, |knobs| knobs.turn.load(Acquire));
+        if turn != self.turn {
+            self.turn = turn;
+            // Without it, the old file is better than none.
+            let _ = self.shelf.as_ref().map(|shelf| self.sink.follow(shelf));
+        }
+    }
 }
 
 /// Room for lines as they usually are, in octets.
@@ -108,11 +129,18 @@ pub(crate) fn open(program: &'static str, target: &Target) -> io::Result<()> {
     let who = Who { program, pid };
     let sink = Sink::open(target, who)?;
     let (row, data) = Default::default();
+    // Only a daemon has knobs, and children.
+    let shelf = match KNOBS.get() {
+        Some(_) if sink.is_file() => Some(Shelf::new()?),
+        _ => None,
+    };
     LOG.set(Some(Log {
         who,
         sink,
         row,
         data,
+        shelf,
+        turn: 0,
     }));
     Ok(())
 }
@@ -122,6 +150,7 @@ pub(crate) fn after_fork() {
     with(|log| {
         log.who.pid = std::process::id();
         log.sink.set_who(log.who);
+        log.shelf.iter_mut().for_each(Shelf::only_take);
     });
 }
 
@@ -141,14 +170,32 @@ pub(crate) fn set_format(name: &str) {
     with(|log| log.sink.set_format(name));
 }
 
-/// Opens a log file anew, after it has been rotated.
+/// The master's part, after a log file has been rotated: opens it anew, for
+/// all its children.
 ///
 /// # Errors
 /// The old file stays in use then.
 pub(crate) fn reopen() -> io::Result<()> {
     let mut result = Ok(());
-    with(|log| result = log.sink.reopen());
+    with(|log| {
+        let (Some(shelf), Some(knobs)) = (&log.shelf, KNOBS.get()) else {
+            return;
+        };
+        result = log.sink.reopen(shelf);
+        if result.is_ok() {
+            log.turn += 1;
+            knobs.turn.store(log.turn, Release);
+        }
+    });
     result
+}
+
+/// The same for a master that nobody tells when the file has been rotated.
+/// Did it open one?
+pub(crate) fn reopen_if_replaced() -> bool {
+    let mut replaced = false;
+    with(|log| replaced = log.sink.is_replaced());
+    replaced && reopen().is_ok()
 }
 
 /// The master's part, once a second: if lines were lost, mend the socket,
@@ -187,6 +234,7 @@ fn count_lost(more: u64) {
 fn try_emit(event: &Event, sid: &dyn Value, fields: &[(&str, &dyn Value)]) -> bool {
     let mut sent = true;
     with(|log| {
+        log.keep_up();
         let Log {
             sink, row, data, ..
         } = log;
@@ -243,13 +291,14 @@ mod tests {
         open("pserv", &Target::Syslog(path.clone())).unwrap();
         assert!(!try_emit(&events::START, &"-", &[]), "nobody listens");
         let server = UnixDatagram::bind(&path).unwrap();
-        let row = crate::sys::shm::Shared::<AtomicU64>::map(4).unwrap().get();
+        let row = crate::sys::shm::Shared::<AtomicU64>::map(5).unwrap().get();
         share(Knobs {
             level: &row[0],
             debug: &row[2..],
             lost: &row[1],
             told: &row[3],
             events: &[],
+            turn: &row[4],
         });
         count_lost(1);
         mend();

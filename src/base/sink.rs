@@ -4,6 +4,7 @@
 use std::fs::File;
 use std::io::{self, Write};
 use std::os::fd::AsFd;
+use std::os::unix::fs::MetadataExt;
 use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
 
@@ -13,6 +14,7 @@ use super::clock::wall;
 use super::events::Level;
 use super::kv::Row;
 use super::structured::Structured;
+use crate::sys::shelf::Shelf;
 use crate::sys::time::{Local, local};
 
 /// Where syslog listens, unless `-l syslog:SOCKET` says otherwise.
@@ -181,15 +183,44 @@ impl Sink {
         matches!(self, Sink::Syslog(logger, _) if logger.formatter.structured)
     }
 
-    /// Opens a file anew.
+    /// Is there a file that can be rotated?
+    pub(super) fn is_file(&self) -> bool {
+        matches!(self, Sink::File(..))
+    }
+
+    /// Opens a file anew, and lays it on the shelf for all children.
     ///
     /// # Errors
     /// The old file stays in use then.
-    pub(super) fn reopen(&mut self) -> io::Result<()> {
+    pub(super) fn reopen(&mut self, shelf: &Shelf) -> io::Result<()> {
         if let Sink::File(file, path, waits) = self {
-            (*file, *waits) = append(path)?;
+            let (fresh, fresh_waits) = append(path)?;
+            shelf.put(fresh.as_fd())?;
+            (*file, *waits) = (fresh, fresh_waits);
         }
         Ok(())
+    }
+
+    /// Writes on in the file that lies on the shelf.
+    ///
+    /// # Errors
+    /// The old file stays in use then.
+    pub(super) fn follow(&mut self, shelf: &Shelf) -> io::Result<()> {
+        if let Sink::File(file, _, waits) = self {
+            let fresh = File::from(shelf.copy()?);
+            (*waits, *file) = (!fresh.metadata()?.is_file(), fresh);
+        }
+        Ok(())
+    }
+
+    /// Has another file taken the name of ours?
+    pub(super) fn is_replaced(&self) -> bool {
+        let Sink::File(file, path, _) = self else {
+            return false;
+        };
+        let (ours, there) = (file.metadata(), std::fs::metadata(path));
+        let of = |m: &std::fs::Metadata| (m.dev(), m.ino());
+        ours.is_ok_and(|ours| there.is_ok_and(|there| of(&ours) != of(&there)))
     }
 
     /// Connects to syslog anew, on behalf of all who share the socket; ends the

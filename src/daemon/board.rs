@@ -90,6 +90,8 @@ pub(crate) enum Head {
     Started,
     /// Log lines lost, of which the log has told.
     LostTold,
+    /// How often the log file was opened anew.
+    LogTurn,
 }
 
 /// Numbers of a slot.
@@ -283,7 +285,7 @@ impl Board {
     }
 
     /// The slots that were ever used.
-    fn used(&self) -> usize {
+    pub(super) fn used(&self) -> usize {
         (self.head(Head::High).load(Relaxed) as usize).min(self.len())
     }
 

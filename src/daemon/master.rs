@@ -132,6 +132,13 @@ fn no_door_twice(config: &Config) -> Result<(), String> {
     Ok(())
 }
 
+fn reopen_log() {
+    match log::reopen() {
+        Ok(()) => event!(LOG_REOPENED, "-"),
+        Err(why) => event!(LOG_LOST, "-", why = why),
+    }
+}
+
 impl<S: Service> Master<S> {
     /// # Errors
     /// No descriptors left.
@@ -280,7 +287,10 @@ impl<S: Service> Master<S> {
             self.shut_down("delayed");
         }
         let _ = self.signals.take(Signal::SIGCHLD);
-        if self.hang_up && self.trial.is_none() && !self.is_changing_hands() {
+        if self.hang_up && self.ending.is_some() {
+            self.hang_up = false;
+            reopen_log();
+        } else if self.hang_up && self.trial.is_none() && !self.is_changing_hands() {
             self.hang_up = false;
             self.reload();
         }
@@ -289,10 +299,7 @@ impl<S: Service> Master<S> {
     /// HUP: log files and everything else are opened anew.
     fn reload(&mut self) {
         self.notify.reloading();
-        match log::reopen() {
-            Ok(()) => event!(LOG_REOPENED, "-"),
-            Err(why) => event!(LOG_LOST, "-", why = why),
-        }
+        reopen_log();
         let mut fresh = self.config.clone();
         fresh.reload_all();
         let read = fresh.load_again();
@@ -336,6 +343,10 @@ impl<S: Service> Master<S> {
 
     fn tick(&mut self) {
         log::mend();
+        // It has no pid file any more, so nobody tells it.
+        if self.ending.is_some() && log::reopen_if_replaced() {
+            event!(LOG_REOPENED, "-");
+        }
         self.bury();
         self.revive_doors();
         self.limit_draining();

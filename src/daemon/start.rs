@@ -297,6 +297,7 @@ fn live<S: Service>(
         lost: board.head(Head::Lost),
         told: board.head(Head::LostTold),
         events: board.events(),
+        turn: board.head(Head::LogTurn),
     });
     log::open(name, &plan.target).map_err(|why| format!("{:?}: {why}", plan.target))?;
     set_log(&plan.config.vars);

@@ -17,6 +17,7 @@ pub(crate) mod sandbox;
 pub(crate) mod scratch;
 pub(crate) mod secret;
 pub(crate) mod sendfile;
+pub(crate) mod shelf;
 pub(crate) mod shm;
 pub(crate) mod term;
 pub(crate) mod ticket;
