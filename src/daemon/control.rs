@@ -1,69 +1,17 @@
 //! PRIVILEGED. The control socket: takes lines, gives answers. Nobody who
 //! stops reading or writing ever stalls the master.
 
-use std::io::{self, Read, Write};
+use std::io::{self, Write};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 
-use super::config::Config;
-use crate::base::clock::{Ms, now};
-use crate::base::line::{Got, LineBuf};
-use crate::base::words;
+use super::client::{Answer, Client};
 use crate::sys::cred;
 
 /// Connections at a time.
-const MOST: usize = 64;
-/// Octets that may wait for a client to read them.
-const MOST_OUT: usize = 16 << 20;
-/// How long a client may leave them there, in milliseconds.
-const STALLED: Ms = 60_000;
-
-/// What is answered to a control word.
-pub(crate) enum Answer {
-    Ok(String),
-    Err(String),
-    /// A heading and its lines.
-    List(String, Vec<String>),
-    /// When the trial is over.
-    Later,
-}
-
-impl Answer {
-    /// The answer to a change that needs no words.
-    pub(crate) fn done(result: Result<(), String>) -> Answer {
-        match result {
-            Ok(()) => Answer::Ok("done".into()),
-            Err(why) => Answer::Err(why),
-        }
-    }
-}
-
-/// A candidate that an administrator is putting together.
-pub(crate) struct Batch {
-    pub(crate) config: Config,
-    pub(crate) lines: Vec<Vec<String>>,
-    /// It is all there is, and not a change of what there was.
-    pub(crate) anew: bool,
-    /// A word was wrong: nothing of it can be committed.
-    pub(crate) failed: bool,
-    /// The configuration it began with.
-    pub(crate) edition: u64,
-}
-
-/// One administrator.
-pub(crate) struct Client {
-    pub(crate) id: u64,
-    stream: UnixStream,
-    lines: LineBuf,
-    out: Vec<u8>,
-    stalled_since: Ms,
-    /// Waits for the end of a trial, hears nothing meanwhile.
-    pub(crate) waiting: bool,
-    pub(crate) batch: Option<Batch>,
-    gone: bool,
-}
+const MOST: usize = 256;
 
 /// The socket and who has connected.
 pub(crate) struct Control {
@@ -128,13 +76,7 @@ impl Control {
         if self.clients.len() < MOST {
             fds.push((self.listener.as_fd(), false));
         }
-        for client in &self.clients {
-            if !client.out.is_empty() {
-                fds.push((client.stream.as_fd(), true));
-            } else if !client.waiting {
-                fds.push((client.stream.as_fd(), false));
-            }
-        }
+        fds.extend(self.clients.iter().filter_map(Client::interest));
         fds
     }
 
@@ -149,7 +91,7 @@ impl Control {
                 heard.push((client.id, line));
             }
         }
-        self.clients.retain(|client| !client.gone);
+        self.clients.retain(|client| !client.is_gone());
         heard
     }
 
@@ -167,17 +109,8 @@ impl Control {
                 continue;
             }
             self.next += 1;
-            let mut client = Client {
-                id: self.next,
-                stream,
-                lines: LineBuf::default(),
-                out: Vec::new(),
-                stalled_since: now(),
-                waiting: false,
-                batch: None,
-                gone: false,
-            };
-            client.say(&Answer::Ok(self.greeting.clone()));
+            let mut client = Client::new(self.next, stream);
+            client.say(Answer::Ok(self.greeting.clone()));
             self.clients.push(client);
         }
     }
@@ -185,7 +118,7 @@ impl Control {
     /// Sends what goes without waiting.
     pub(crate) fn flush(&mut self) {
         self.clients.iter_mut().for_each(Client::write);
-        self.clients.retain(|client| !client.gone);
+        self.clients.retain(|client| !client.is_gone());
     }
 
     /// The client of that number, if it is still there.
@@ -196,14 +129,12 @@ impl Control {
     /// Hands over the connection of a client, who is none any more.
     pub(super) fn give_away(&mut self, id: u64) -> Option<UnixStream> {
         let place = self.clients.iter().position(|c| c.id == id)?;
-        Some(self.clients.swap_remove(place).stream)
+        Some(self.clients.swap_remove(place).into_stream())
     }
 
     /// Are there lines that were read but not yet obeyed, or answers to send?
     pub(crate) fn busy(&self) -> bool {
-        self.clients
-            .iter()
-            .any(|c| c.out.is_empty() && !c.waiting && c.lines.rest().contains(&b'\n'))
+        self.clients.iter().any(Client::can_be_heard)
     }
 }
 
@@ -251,85 +182,57 @@ fn peer_uid(stream: &UnixStream) -> Option<u32> {
         .map(|(uid, _)| uid.as_raw())
 }
 
-impl Client {
-    /// Appends an answer; it leaves when the client reads.
-    pub(crate) fn say(&mut self, answer: &Answer) {
-        match answer {
-            Answer::Ok(text) => self.line("+OK ", text),
-            Answer::Err(why) => self.line("-ERR ", why),
-            Answer::List(heading, lines) => {
-                self.line("+OK ", &format!("{heading}:"));
-                for line in lines {
-                    self.line(if line.starts_with('.') { "." } else { "" }, line);
-                }
-                self.line(".", "");
-            }
-            Answer::Later => self.waiting = true,
-        }
-        if self.out.len() > MOST_OUT {
-            self.gone = true;
-        }
-        self.stalled_since = now();
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::Read;
+
+    /// Reads what is there, and counts the lines of it.
+    fn lines(stream: &mut UnixStream) -> usize {
+        let mut octets = vec![0; 1 << 20];
+        let count = stream.read(&mut octets).unwrap_or(0);
+        octets[..count].iter().filter(|&&b| b == b'\n').count()
     }
 
-    fn line(&mut self, start: &str, text: &str) {
-        self.out.extend_from_slice(start.as_bytes());
-        self.out.extend(
-            text.bytes()
-                .map(|b| if b < 0x20 || b == 0x7f { b' ' } else { b }),
-        );
-        self.out.extend_from_slice(b"\r\n");
-    }
-
-    fn write(&mut self) {
-        while !self.out.is_empty() {
-            match self.stream.write(&self.out) {
-                Ok(0) => break,
-                Ok(count) => {
-                    self.out.drain(..count);
-                    self.stalled_since = now();
-                }
-                Err(why) if why.kind() == io::ErrorKind::Interrupted => {}
-                Err(why) if why.kind() == io::ErrorKind::WouldBlock => {
-                    self.gone |= now().saturating_sub(self.stalled_since) > STALLED;
-                    return;
-                }
-                Err(_) => {
-                    self.gone = true;
-                    return;
-                }
-            }
+    #[test]
+    fn a_long_list_is_made_as_it_is_read_and_delays_nobody() {
+        const LINES: usize = 100_000;
+        let dir = std::env::temp_dir().join(format!("popular-control-{}", std::process::id()));
+        std::fs::create_dir_all(&dir).unwrap();
+        let mut control = Control::open(&dir, "test", "test ready".into()).unwrap();
+        let connect = || {
+            let stream = UnixStream::connect(dir.join(format!("test.{}.ctrl", std::process::id())));
+            let stream = stream.unwrap();
+            stream.set_nonblocking(true).unwrap();
+            stream
+        };
+        let (mut reader, mut other) = (connect(), connect());
+        control.work();
+        assert_eq!((lines(&mut reader), lines(&mut other)), (1, 1));
+        let mut made = 0;
+        let flow = move || {
+            made += 100;
+            (made <= LINES).then(|| vec![".".repeat(300); 100])
+        };
+        let first = control.client(1).unwrap();
+        first.say(Answer::Flow("sessions".into(), Box::new(flow)));
+        // Who does not read holds up nobody, and little is kept for him.
+        for _ in 0..100 {
+            control.flush();
         }
-    }
-
-    /// The next line, unless this client has to read or to wait first.
-    fn hear(&mut self) -> Option<Result<Vec<String>, String>> {
-        if self.waiting || self.gone || !self.out.is_empty() {
-            return None;
+        (&other).write_all(b"version\n").unwrap();
+        let heard = control.work();
+        assert_eq!(heard.len(), 1);
+        assert_eq!((heard[0].0, control.busy()), (2, false));
+        let mut seen = 0;
+        while seen < LINES + 2 {
+            control.flush();
+            assert!(control.client(1).unwrap().kept() < 64 << 10);
+            assert!(control.interests().iter().any(|(_, writes)| *writes) || seen > LINES);
+            seen += lines(&mut reader);
         }
-        loop {
-            match self.lines.next(words::LONGEST) {
-                Got::Line => return Some(self.words()),
-                Got::TooLong => {
-                    return Some(Err(format!("a line has at most {} octets", words::LONGEST)));
-                }
-                Got::Nul => self.gone = true,
-                Got::More => match self.stream.read(self.lines.room()) {
-                    Ok(count) if count > 0 => {
-                        self.lines.filled(count);
-                        continue;
-                    }
-                    Err(why) if why.kind() == io::ErrorKind::Interrupted => continue,
-                    Err(why) if why.kind() == io::ErrorKind::WouldBlock => {}
-                    _ => self.gone = true,
-                },
-            }
-            return None;
-        }
-    }
-
-    fn words(&self) -> Result<Vec<String>, String> {
-        let text = std::str::from_utf8(self.lines.line()).map_err(|_| "the line is not UTF-8")?;
-        words::split_text(text)
+        assert!(!control.client(1).unwrap().has_to_read());
+        control.remove();
+        std::fs::remove_dir(&dir).unwrap();
     }
 }

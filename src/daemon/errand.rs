@@ -9,7 +9,7 @@ use std::os::unix::net::UnixStream;
 
 use nix::sys::signal::Signal;
 
-use super::control::Answer;
+use super::client::Answer;
 use super::doors::Doors;
 use super::generation::Cause;
 use super::load::{self, Bounds};

@@ -5,6 +5,7 @@ mod brood;
 mod burial;
 mod channel;
 mod claim;
+pub(crate) mod client;
 pub(crate) mod config;
 mod control;
 pub(crate) mod counters;

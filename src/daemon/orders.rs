@@ -3,8 +3,8 @@
 use std::sync::atomic::Ordering::Relaxed;
 
 use super::board::{Field, Head};
+use super::client::{Answer, Batch};
 use super::config::Config;
-use super::control::{Answer, Batch};
 use super::counters;
 use super::generation::Cause;
 use super::list;
@@ -34,7 +34,7 @@ impl<S: Service> Master<S> {
                 }
             };
             if let Some(client) = self.control.as_mut().and_then(|c| c.client(id)) {
-                client.say(&answer);
+                client.say(answer);
             }
         }
         if let Some(control) = &mut self.control {
@@ -259,8 +259,8 @@ impl<S: Service> Master<S> {
                 kind,
                 &self.doors,
             )),
-            Act::SessionList => match sessions::list(&self.board, &self.config, &args.keys) {
-                Ok(lines) => listed(lines),
+            Act::SessionList => match sessions::list(self.board, &self.config, &args.keys) {
+                Ok(flow) => Answer::Flow("sessions".into(), flow),
                 Err(why) => Answer::Err(why),
             },
             Act::SessionKick => self.kick(word.unwrap_or("")),

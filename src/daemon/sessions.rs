@@ -4,6 +4,7 @@
 use std::sync::atomic::Ordering::Relaxed;
 
 use super::board::{Board, Field, State, Text};
+use super::client::Flow;
 use super::config::{Config, Object};
 use crate::base::clock::{Ms, now, parse_interval};
 use crate::base::kv::Row;
@@ -139,36 +140,50 @@ fn age_of(board: &Board, slot: usize) -> Ms {
     }
 }
 
-/// `session list`: all sessions, or those of the workers that `keys` choose.
+/// Lines that are made, and slots that are looked at, in one go.
+const LINES: usize = 128;
+const SLOTS: usize = 4096;
+
+/// `session list`: all sessions, or those of the workers that `keys` choose,
+/// each as it is when its line is asked for.
 ///
 /// # Errors
 /// The word that is wrong, and what would be right.
 pub(super) fn list(
-    board: &Board,
+    board: Board,
     config: &Config,
     keys: &[(String, String)],
-) -> Result<Vec<String>, String> {
+) -> Result<Flow, String> {
     let choice = Choice::new(config, keys)?;
     let names = Names::new(config);
-    let slots = (0..board.len()).filter(|&slot| choice.wants(board, slot));
-    Ok(slots.map(|slot| show(board, slot, &names)).collect())
+    let mut next = 0;
+    Ok(Box::new(move || {
+        let (begin, mut lines) = (next, Vec::new());
+        while next < board.used() && next - begin < SLOTS && lines.len() < LINES {
+            if choice.wants(&board, next) {
+                lines.push(show(&board, next, &names));
+            }
+            next += 1;
+        }
+        (next > begin).then_some(lines)
+    }))
 }
 
 /// The ids of objects of a kind by what sessions are marked with.
-struct OfKind<'c> {
+struct OfKind {
     name: &'static str,
     marks: usize,
-    ids: Vec<(u64, &'c str)>,
+    ids: Vec<(u64, String)>,
 }
 
 /// Those of all kinds.
-struct Names<'c>(Vec<OfKind<'c>>);
+struct Names(Vec<OfKind>);
 
-impl<'c> Names<'c> {
-    fn new(config: &'c Config) -> Names<'c> {
+impl Names {
+    fn new(config: &Config) -> Names {
         let of_kind = |(kind, marks): (usize, usize)| {
             let objects = config.objects(kind).iter();
-            let id = |o: &'c Object| (Object::mark(o.row), o.id.as_str());
+            let id = |o: &Object| (Object::mark(o.row), o.id.clone());
             let mut ids: Vec<_> = objects.map(id).collect();
             ids.sort_unstable();
             let name = config.tables.kinds[kind].name;
@@ -182,12 +197,12 @@ impl<'c> Names<'c> {
         for OfKind { name, marks, ids } in &self.0 {
             let key = board.marked_with(*marks, slot);
             let place = ids.binary_search_by_key(&key, |(key, _)| *key);
-            row.kv(name, &place.ok().map(|place| ids[place].1));
+            row.kv(name, &place.ok().map(|place| ids[place].1.as_str()));
         }
     }
 }
 
-fn show(board: &Board, slot: usize, names: &Names<'_>) -> String {
+fn show(board: &Board, slot: usize, names: &Names) -> String {
     let field = |f| board.field(slot, f).load(Relaxed);
     let text = |t| board.text(slot, t);
     let mut row = Row::default();
@@ -216,6 +231,41 @@ pub(super) fn find(board: &Board, sid: &str) -> Option<usize> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::daemon::board::Head;
+    use crate::daemon::service::Tables;
+
+    #[test]
+    fn of_a_hundred_thousand_sessions_few_are_looked_at_in_one_go() {
+        static TABLES: Tables = Tables {
+            name: "test",
+            vars: &[],
+            kinds: &[],
+            counters: &[],
+            areas: &[],
+            words: &[],
+            errands: &[],
+        };
+        let (board, config) = (Board::map(100_000, &[]).unwrap(), Config::new(&TABLES));
+        for slot in 0..board.len() {
+            board.set_state(slot, State::Busy);
+        }
+        board.head(Head::High).store(board.len() as u64, Relaxed);
+        let mut all = list(board, &config, &[]).unwrap();
+        let mut count = 0;
+        while let Some(lines) = all() {
+            assert!(lines.len() <= LINES);
+            count += lines.len();
+        }
+        assert_eq!(count, board.len());
+        let keys = [("user".into(), "ann".into())];
+        let mut none = list(board, &config, &keys).unwrap();
+        let mut steps = 0;
+        while let Some(lines) = none() {
+            assert!(lines.is_empty());
+            steps += 1;
+        }
+        assert_eq!(steps, board.len().div_ceil(SLOTS));
+    }
 
     #[test]
     fn the_namespace_of_a_user_may_be_left_out() {

@@ -5,8 +5,8 @@ use std::os::unix::net::UnixStream;
 
 use nix::sys::signal::Signal;
 
+use super::client::Answer;
 use super::config::Config;
-use super::control::Answer;
 use super::doors::Doors;
 use super::generation::{Cause, Pool, Trial, install};
 use super::master::{Master, check};
@@ -197,7 +197,7 @@ impl<S: Service> Master<S> {
         let Cause::Client(id) = cause else { return };
         if let Some(client) = self.control.as_mut().and_then(|c| c.client(id)) {
             client.waiting = false;
-            client.say(&answer);
+            client.say(answer);
         }
     }
 }

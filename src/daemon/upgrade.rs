@@ -13,7 +13,7 @@ use nix::sys::signal::Signal;
 
 use super::board::Head;
 use super::channel::Channel;
-use super::control::Answer;
+use super::client::Answer;
 use super::generation::Cause;
 use super::handover::{self, Parcel, Reply, YOURS};
 use super::master::Master;

@@ -5,7 +5,7 @@
 use std::sync::atomic::Ordering::Relaxed;
 
 use super::board::Field;
-use super::control::Answer;
+use super::client::Answer;
 use super::doors::Doors;
 use super::follow::{Watched, follow};
 use super::load;
