@@ -250,8 +250,12 @@ ok() {
         return 0
     fi
     echo "not ok $CHECKS - $_title"
-    [ $# -eq 0 ] || note "$@"
-    tail_logs
+    # Where only standard error is kept, as by prove without -v, it says what failed, too.
+    {
+        note "failed: $0: $CHECKS - $_title"
+        [ $# -eq 0 ] || note "$@"
+        tail_logs
+    } >&2
     return 1
 }
 
