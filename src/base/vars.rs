@@ -4,6 +4,7 @@
 use super::words;
 
 mod kind;
+pub(crate) mod named;
 
 pub(crate) use kind::{Kind, is_host_port, is_id};
 

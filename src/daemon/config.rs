@@ -9,7 +9,7 @@ use std::net::SocketAddr;
 use std::rc::Rc;
 
 use crate::base::debug::Flags;
-use crate::base::vars::{Key, Var, Vars};
+use crate::base::vars::{self, Key, Var, Vars};
 use crate::base::words::{LONGEST, quote};
 use crate::daemon::keyfiles::KeyFiles;
 use crate::daemon::scrape;
@@ -382,9 +382,8 @@ impl Config {
 
     /// Every `HOST:PORT` that stands in a hole or an option.
     pub(crate) fn hosts(&self) -> impl Iterator<Item = &str> {
-        let option = |(var, text): &(&Var, &str)| {
-            matches!(var.kind, crate::base::vars::Kind::Host) && !text.is_empty()
-        };
+        let option =
+            |(var, text): &(&Var, &str)| matches!(var.kind, vars::Kind::Host) && !text.is_empty();
         self.all().flat_map(move |(kind, object)| {
             let hole = self.tables.kinds[kind]
                 .holes
@@ -397,14 +396,23 @@ impl Config {
 
     /// Every file that only the master may read, with what names it.
     pub(crate) fn key_files(&self) -> impl Iterator<Item = (String, &str)> {
+        self.files_in_keys(vars::Kind::key_files)
+    }
+
+    /// Those of them that name more such files, a pair a line.
+    pub(crate) fn key_lists(&self) -> impl Iterator<Item = (String, &str)> {
+        self.files_in_keys(vars::Kind::key_lists)
+    }
+
+    fn files_in_keys<'c>(
+        &'c self,
+        files: fn(&vars::Kind, &'c str) -> Vec<&'c str>,
+    ) -> impl Iterator<Item = (String, &'c str)> {
         self.all().flat_map(move |(kind, object)| {
+            let whose = move |key| format!("{} {}: {key}", self.tables.kinds[kind].name, object.id);
             object.keys.iter().flat_map(move |(var, text)| {
-                let whose = format!(
-                    "{} {}: {}",
-                    self.tables.kinds[kind].name, object.id, var.name
-                );
-                let files = var.kind.key_files(text);
-                files.map(move |name| (whose.clone(), name))
+                let files = files(&var.kind, text).into_iter();
+                files.map(move |file| (whose(var.name), file))
             })
         })
     }

@@ -116,8 +116,10 @@ pub(crate) enum Cause {
     Start,
     /// A client of the control socket waits for the answer.
     Client(u64),
-    /// A signal, or a pool that died.
+    /// A signal, or files that were replaced.
     Own(&'static str),
+    /// The pool died: what it had loaded is to be loaded again.
+    Died,
 }
 
 /// A pool that is not yet ready.

@@ -1,7 +1,7 @@
 //! PRIVILEGED. Files that only the master may read, such as private keys. It
-//! reads them as octets, once a generation, and understands nothing of them;
-//! the pool gets them with the configuration. So whoever replaces a dead
-//! pool needs no disk.
+//! reads them as octets, once a generation, and understands nothing of them
+//! but lists of more such files; the pool gets them with the configuration.
+//! So whoever replaces a dead pool needs no disk.
 
 use std::cell::Cell;
 use std::collections::BTreeMap;
@@ -15,6 +15,7 @@ use super::generation::{Cause, MOST_DRAINING};
 use super::master::Master;
 use super::service::Service;
 use crate::base::clock::{Ms, now};
+use crate::base::vars::named;
 use crate::sys::secret::{Secret, wipe};
 
 /// Octets of the longest one.
@@ -99,11 +100,12 @@ impl KeyFiles {
 /// Which file, and why not.
 fn refresh(config: &mut Config, keep: bool) -> Result<(), String> {
     let mut fresh = BTreeMap::new();
-    for (whose, name) in config.key_files() {
-        if fresh.contains_key(name) {
-            continue;
+    let known = &config.keyfiles.files;
+    let mut take = |whose: &str, name: &str| -> Result<Rc<Content>, String> {
+        if let Some(content) = fresh.get(name) {
+            return Ok(Rc::clone(content));
         }
-        let known = config.keyfiles.files.get(name);
+        let known = known.get(name);
         let content = match read(name, known) {
             Ok(content) => content,
             Err(why) => match known.filter(|_| keep) {
@@ -111,7 +113,20 @@ fn refresh(config: &mut Config, keep: bool) -> Result<(), String> {
                 None => return Err(format!("{whose}: {name}: {why}")),
             },
         };
-        fresh.insert(name.to_owned(), content);
+        fresh.insert(name.to_owned(), content.clone());
+        Ok(content)
+    };
+    for (whose, name) in config.key_files() {
+        take(&whose, name)?;
+    }
+    for (whose, name) in config.key_lists() {
+        let whose_list = format!("{whose}: {name}");
+        let list = take(&whose, name)?;
+        let pairs = named::lines(list.octets.octets());
+        for pair in pairs.map_err(|why| format!("{whose_list}: {why}"))? {
+            take(&whose_list, pair.cert)?;
+            take(&whose_list, pair.key)?;
+        }
     }
     config.keyfiles.files = fresh;
     Ok(())
@@ -182,11 +197,15 @@ pub(super) struct Look {
 }
 
 impl<S: Service> Master<S> {
-    /// Reads the files that a candidate names.
+    /// Reads the files that a candidate names. Who replaces a dead pool gets
+    /// what that one had, whatever has become of the files.
     ///
     /// # Errors
     /// Which one, and why not.
     pub(super) fn read_key_files(&self, config: &mut Config, cause: &Cause) -> Result<(), String> {
+        if matches!(cause, Cause::Died) {
+            return Ok(());
+        }
         let keep = matches!(cause, Cause::Own(_));
         refresh(config, keep)?;
         // Where nothing runs yet there is nothing that could go on instead.

@@ -15,7 +15,7 @@ use crate::sys::time::local;
 use crate::sys::{cred, heap, proc};
 
 /// Longest report of a pool, in octets.
-pub(crate) const LONGEST: usize = 1 << 20;
+pub(crate) const LONGEST: usize = 8 << 20;
 
 /// Blocks of so many octets do not stay with a worker whose session needed
 /// them once. Among them is what the C library takes to read a directory.

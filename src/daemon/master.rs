@@ -359,7 +359,7 @@ impl<S: Service> Master<S> {
         {
             self.replace_at = None;
             let same = self.config.clone();
-            if let Err(why) = self.attempt(same, Cause::Own("pool died")) {
+            if let Err(why) = self.attempt(same, Cause::Died) {
                 event!(LOAD_FAILED, "-", cause = "pool died", why = why);
                 self.schedule_replacement(true);
             }

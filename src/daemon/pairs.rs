@@ -2,10 +2,13 @@
 //! and authorities. The master has read the files; here, in the pool, they
 //! are understood.
 
+use std::collections::HashMap;
+
 use super::config::{Config, Object};
 use super::notes::{self, Note};
 use crate::base::kv::Row;
 use crate::base::vars::Key;
+use crate::base::vars::named::{self, Entry, Named};
 use crate::net::tls::pair::{Pair, count};
 
 /// When there is TLS: the words of option `tls`.
@@ -67,6 +70,34 @@ impl<'l> Loader<'l> {
         let text = |key| self.object.keys.text(key);
         let both = files(text(cert)).zip(files(text(key)));
         both.map(|(cert, key)| self.pair(cert, key, "")).collect()
+    }
+
+    /// All pairs that an option names with the host they are for, itself or
+    /// in lists; the pairs of one host together.
+    ///
+    /// # Errors
+    /// Which file is wrong, and why.
+    pub(crate) fn named(&mut self, sni: Key) -> Result<HashMap<String, Vec<Pair>>, String> {
+        let (config, text) = (self.config, self.object.keys.text(sni));
+        let mut hosts: HashMap<_, Vec<_>> = HashMap::new();
+        let mut take = |named: Named| {
+            let pair = self.pair(named.cert, named.key, named.host)?;
+            hosts
+                .entry(named.host.to_ascii_lowercase())
+                .or_default()
+                .push(pair);
+            Ok::<(), String>(())
+        };
+        for entry in named::entries(text) {
+            match entry {
+                Entry::Pair(pair) => take(pair)?,
+                // What is wrong with a list was told by who has read it.
+                Entry::List(list) => named::lines(config.keyfiles.octets(list))?
+                    .into_iter()
+                    .try_for_each(&mut take)?,
+            }
+        }
+        Ok(hosts)
     }
 
     /// One pair, for the name `sni` if it has one; looked at as an

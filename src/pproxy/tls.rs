@@ -11,7 +11,7 @@ use crate::daemon::config::{Config, Object};
 use crate::daemon::notes::Note;
 use crate::daemon::pairs::{self, IMPLICIT, Loader, STARTTLS};
 use crate::daemon::rotating::Secrets;
-use crate::net::tls::pair::{Pair, Subject};
+use crate::net::tls::pair::Subject;
 use crate::net::tls::{Acceptor, Channel, Offer, Policy};
 use crate::net::wait::Broken;
 use crate::pop3::command::{Next, Refusal};
@@ -82,19 +82,7 @@ impl Tls {
             return Ok(tls);
         }
         let pairs = loader.pairs(CERT, KEY)?;
-        let mut names = Vec::new();
-        for entry in text(SNI).split(';').filter(|entry| !entry.is_empty()) {
-            let parts: Vec<_> = entry.split(',').collect();
-            let [name, cert, key] = parts[..] else {
-                continue;
-            };
-            let pair = loader.pair(cert, key, name)?;
-            let same = |(known, _): &&mut (String, Vec<Pair>)| known.eq_ignore_ascii_case(name);
-            match names.iter_mut().find(same) {
-                Some((_, pairs)) => pairs.push(pair),
-                None => names.push((name.to_owned(), vec![pair])),
-            }
-        }
+        let names = loader.named(SNI)?.into_iter().collect();
         let offer = Offer {
             policy: Policy {
                 lowest: config.vars.number(TLSMIN),

@@ -1,5 +1,6 @@
 //! The types of variables: what a text must be like, and how it is kept.
 
+use super::named::{self, is_absolute, is_host, is_named};
 use crate::base::clock::{parse_interval, show_interval};
 use crate::base::nets;
 
@@ -36,7 +37,8 @@ pub(crate) enum Kind {
     Addr,
     /// Files that only the master may read: `FILE,FILE...`.
     KeyFiles,
-    /// Names with files of that kind: `HOST,FILE,FILE;HOST,FILE,FILE...`.
+    /// Names with files of that kind: `HOST,FILE,FILE;HOST,FILE,FILE...`. An entry may also be the
+    /// name of such a file that holds more of them.
     NamedKeyFiles,
 }
 
@@ -91,7 +93,7 @@ impl Kind {
             Kind::Host => is_host_port(text),
             Kind::Nets => text.is_empty() || text.split(',').all(|net| nets::parse(net).is_some()),
             Kind::KeyFiles => text.is_empty() || text.split(',').all(is_absolute),
-            Kind::NamedKeyFiles => text.is_empty() || text.split(';').all(is_named),
+            Kind::NamedKeyFiles => is_named(text),
             _ => true,
         };
         if text.len() > 4096 {
@@ -122,7 +124,7 @@ impl Kind {
             Kind::Host => "HOST:PORT".into(),
             Kind::Addr => "an address like 192.0.2.1 or 2001:db8::1".into(),
             Kind::KeyFiles => "/FILE,/FILE...".into(),
-            Kind::NamedKeyFiles => "HOST,/FILE,/FILE;HOST,/FILE,/FILE...".into(),
+            Kind::NamedKeyFiles => "HOST,/FILE,/FILE;/FILE...".into(),
         }
     }
 
@@ -143,15 +145,24 @@ impl Kind {
     }
 
     /// The files that only the master may read, if this is a list of such.
-    pub(crate) fn key_files<'t>(&self, text: &'t str) -> impl Iterator<Item = &'t str> + use<'t> {
-        let (between, behind, text) = match self {
-            Kind::KeyFiles => (',', 0, text),
-            Kind::NamedKeyFiles => (';', 1, text),
-            _ => (',', 0, ""),
+    pub(crate) fn key_files<'t>(&self, text: &'t str) -> Vec<&'t str> {
+        match self {
+            Kind::KeyFiles => text.split(',').filter(|file| !file.is_empty()).collect(),
+            Kind::NamedKeyFiles => named::entries(text).flat_map(named::Entry::files).collect(),
+            _ => Vec::new(),
+        }
+    }
+
+    /// Those of them that name more files.
+    pub(crate) fn key_lists<'t>(&self, text: &'t str) -> Vec<&'t str> {
+        let list = |entry| match entry {
+            named::Entry::List(file) => Some(file),
+            named::Entry::Pair(_) => None,
         };
-        let each = move |part: &'t str| part.split(',').skip(behind);
-        let parts = text.split(between).filter(|part| !part.is_empty());
-        parts.flat_map(each)
+        match self {
+            Kind::NamedKeyFiles => named::entries(text).filter_map(list).collect(),
+            _ => Vec::new(),
+        }
     }
 
     /// The value as a number, for the shared page: seconds, hundredths, 0 or 1, the
@@ -192,20 +203,6 @@ fn show_hundredths(n: u64) -> String {
     }
 }
 
-/// The directory may change under us, and is `/` for a daemon.
-fn is_absolute(file: &str) -> bool {
-    file.starts_with('/') && !file.contains(';')
-}
-
-fn is_named(text: &str) -> bool {
-    let mut parts = text.split(',');
-    let host = parts.next().unwrap_or_default();
-    let files: Vec<_> = parts.collect();
-    is_id(host.strip_prefix("*.").unwrap_or(host))
-        && files.len() == 2
-        && files.into_iter().all(is_absolute)
-}
-
 /// Is this a name for an object: letters, digits, `_`, `-`, `.`, at most 64?
 pub(crate) fn is_id(text: &str) -> bool {
     let right = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.');
@@ -220,7 +217,7 @@ pub(crate) fn is_host_port(text: &str) -> bool {
     let bare = host.strip_prefix('[').and_then(|h| h.strip_suffix(']'));
     let host_right = match bare {
         Some(v6) => v6.parse::<std::net::Ipv6Addr>().is_ok(),
-        None => is_id(host),
+        None => is_host(host),
     };
     host_right && port.parse::<u16>().is_ok_and(|p| p > 0)
 }
@@ -292,18 +289,18 @@ mod tests {
     #[test]
     fn files_that_only_the_master_reads_are_found_in_lists() {
         let (one, named) = (Kind::KeyFiles, Kind::NamedKeyFiles);
-        let files = |kind: &Kind, text| kind.key_files(text).map(String::from).collect::<Vec<_>>();
-        assert_eq!(files(&one, "/a,/b"), ["/a", "/b"]);
-        assert_eq!(
-            files(&named, "h,/a,/b;*.h.example,/c,/d"),
-            ["/a", "/b", "/c", "/d"]
-        );
-        assert_eq!(files(&Kind::Str, "/a,/b"), [""; 0]);
+        let files = |kind: &Kind, text| kind.key_files(text).join(" ");
+        assert_eq!(files(&one, "/a,/b"), "/a /b");
+        let text = "h,/a,/b;/list;*.h.example,/c,/d";
+        assert_eq!(files(&named, text), "/a /b /list /c /d");
+        assert_eq!(named.key_lists(text), ["/list"]);
+        assert_eq!(files(&Kind::Str, "/a,/b"), "");
         for (kind, good) in [
             (&one, ""),
             (&one, "/a,/b"),
             (&named, ""),
             (&named, "*.h,/a,/b"),
+            (&named, "/list"),
         ] {
             assert_eq!(kind.normal(good).as_deref(), Ok(good));
         }
