@@ -49,6 +49,15 @@ impl Write for Raw {
         }
     }
 
+    fn write_vectored(&mut self, pieces: &[IoSlice<'_>]) -> io::Result<usize> {
+        loop {
+            match sendmsg::<()>(self.0.as_raw_fd(), pieces, &[], FLAGS, None) {
+                Err(Errno::EINTR) => {}
+                other => return Ok(other?),
+            }
+        }
+    }
+
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
     }
@@ -175,6 +184,7 @@ impl Stream {
         watch: &dyn Watch,
         deadline: Deadline<'_>,
     ) -> Result<usize, Broken> {
+        self.push(watch, deadline)?;
         loop {
             if !self.holds() {
                 wait_one(self, self.reads(), watch, deadline)?;
@@ -186,6 +196,18 @@ impl Stream {
                 return Err(Broken::Timeout);
             }
         }
+    }
+
+    /// Sends what a handshake has left to be said, which goes by itself only
+    /// with what is written next.
+    fn push(&mut self, watch: &dyn Watch, deadline: Deadline<'_>) -> Result<(), Broken> {
+        while let Link::Tls(channel) = &mut self.link {
+            match now_or_never(channel.push())? {
+                Some(()) => break,
+                None => wait_one(self, PollFlags::POLLOUT, watch, deadline)?,
+            }
+        }
+        Ok(())
     }
 
     /// As [`Self::read`], but what it shows is still to be read; for what
@@ -300,10 +322,7 @@ impl Stream {
     pub(crate) fn parting_words(&mut self, first: &[u8], second: &[u8]) {
         let pieces = [IoSlice::new(first), IoSlice::new(second)];
         let _ = match &mut self.link {
-            Link::Plain(raw) => {
-                let sent = sendmsg::<()>(raw.0.as_raw_fd(), &pieces, &[], FLAGS, None);
-                sent.map_err(io::Error::from)
-            }
+            Link::Plain(raw) => raw.write_vectored(&pieces),
             Link::Tls(channel) => channel.write(&[first, second].concat()),
         };
         self.finish();
@@ -328,6 +347,12 @@ pub(crate) mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let peer = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
         (listener.accept().unwrap().0.into(), peer)
+    }
+
+    /// The same without what keeps count.
+    pub(in crate::net) fn raw_pair() -> (Raw, TcpStream) {
+        let (ours, theirs) = pair();
+        (ours.raw().clone(), theirs)
     }
 
     #[test]

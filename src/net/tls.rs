@@ -18,11 +18,13 @@ use super::stream::{Raw, Stream};
 use super::wait::{Broken, Deadline, Watch, wait_one};
 use crate::sys::ticket::{self, Keys};
 
+mod below;
 pub(crate) mod connect;
 pub(crate) mod load;
 pub(crate) mod pair;
 mod warm;
 
+use below::Below;
 use connect::distrust;
 use pair::{Pair, Subject, certificates};
 
@@ -37,9 +39,6 @@ const CIPHERS: &str = "ECDHE+AESGCM:ECDHE+CHACHA20";
 
 /// The protocol's name in ALPN (RFC 7301; registered for POP3).
 const ALPN: &[u8] = b"\x04pop3";
-
-/// Octets of the largest record (RFC 8446 section 5.1).
-const FULL: usize = 16 * 1024;
 
 /// What holds for both sides of every connection.
 #[derive(Clone, Copy)]
@@ -67,13 +66,8 @@ impl Policy<'_> {
                     | SslOptions::CIPHER_SERVER_PREFERENCE
                     | SslOptions::IGNORE_UNEXPECTED_EOF,
             );
-            // A buffer that moves between two tries of a write is still the same octets, and one
-            // that holds nothing is not kept for a session that says nothing.
-            builder.set_mode(
-                SslMode::ENABLE_PARTIAL_WRITE
-                    | SslMode::ACCEPT_MOVING_WRITE_BUFFER
-                    | SslMode::RELEASE_BUFFERS,
-            );
+            // A buffer that moves between two tries of a write is still the same octets.
+            builder.set_mode(SslMode::ENABLE_PARTIAL_WRITE | SslMode::ACCEPT_MOVING_WRITE_BUFFER);
             ticket::one_record_a_read(&mut builder);
             builder.set_session_cache_mode(SslSessionCacheMode::OFF);
             Ok(builder)
@@ -213,11 +207,9 @@ fn turn_to(ssl: &mut SslRef, others: &HashMap<String, SslContext>) {
 /// TLS around a socket.
 #[derive(Debug)]
 pub(crate) struct Channel {
-    tls: SslStream<Raw>,
+    tls: SslStream<Below>,
     /// The last read could not go on before something was written.
     must_write: bool,
-    /// Records that are full go by.
-    bulk: bool,
 }
 
 impl Channel {
@@ -225,37 +217,53 @@ impl Channel {
     fn shake(
         ssl: Ssl,
         raw: Raw,
-        step: fn(&mut SslStream<Raw>) -> Result<(), Error>,
+        step: fn(&mut SslStream<Below>) -> Result<(), Error>,
         watch: &dyn Watch,
         deadline: Deadline<'_>,
     ) -> Result<Channel, Broken> {
-        let mut tls = SslStream::new(ssl, raw).map_err(|why| io::Error::other(reason(&why)))?;
-        while let Err(why) = step(&mut tls) {
+        let mut channel = Channel::begin(ssl, raw)?;
+        let tls = &mut channel.tls;
+        while let Err(why) = step(tls) {
             let wanted = match why.code() {
+                ErrorCode::WANT_READ if tls.get_ref().is_behind() => PollFlags::POLLOUT,
                 ErrorCode::WANT_READ => PollFlags::POLLIN,
                 ErrorCode::WANT_WRITE => PollFlags::POLLOUT,
-                _ => match tls.ssl().verify_result() {
-                    X509VerifyResult::OK => return Err(failure(why).into()),
-                    wrong => return Err(io::Error::other(distrust(wrong)).into()),
-                },
+                _ => {
+                    // The peer hears of it, if that goes at once.
+                    let _ = tls.get_mut().push();
+                    return Err(match tls.ssl().verify_result() {
+                        X509VerifyResult::OK => failure(why).into(),
+                        wrong => io::Error::other(distrust(wrong)).into(),
+                    });
+                }
             };
             wait_one(tls.get_ref(), wanted, watch, deadline)?;
         }
+        tls.get_mut().let_go();
+        Ok(channel)
+    }
+
+    /// Before the first word of the handshake.
+    fn begin(ssl: Ssl, raw: Raw) -> io::Result<Channel> {
+        let tls = SslStream::new(ssl, Below::new(raw));
         Ok(Channel {
-            tls,
+            tls: tls.map_err(|why| io::Error::other(reason(&why)))?,
             must_write: false,
-            bulk: false,
         })
     }
 
     pub(super) fn raw(&self) -> &Raw {
-        self.tls.get_ref()
+        self.tls.get_ref().raw()
     }
 
-    /// Is there more of the record that was read last? Nothing is read ahead
-    /// of that.
+    /// Is there more of the record that was read last, or of what follows it?
     pub(super) fn holds(&self) -> bool {
-        self.tls.ssl().pending() > 0
+        self.tls.ssl().pending() > 0 || self.tls.get_ref().is_ahead()
+    }
+
+    /// Sends the last words of a handshake, if they have not gone.
+    pub(super) fn push(&mut self) -> io::Result<()> {
+        self.tls.get_mut().push()
     }
 
     pub(super) fn must_write(&self) -> bool {
@@ -265,7 +273,7 @@ impl Channel {
     pub(super) fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
         self.must_write = false;
         match self.tls.ssl_read(buf) {
-            Ok(count) => Ok(self.moved(count)),
+            Ok(count) => Ok(count),
             Err(why) => match why.code() {
                 ErrorCode::ZERO_RETURN => Ok(0),
                 ErrorCode::WANT_READ | ErrorCode::WANT_WRITE => {
@@ -280,22 +288,12 @@ impl Channel {
 
     pub(super) fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         match self.tls.ssl_write(bytes) {
-            Ok(count) => Ok(self.moved(count)),
+            Ok(count) => Ok(count),
             Err(why) if why.code() == ErrorCode::WANT_WRITE => {
                 Err(io::ErrorKind::WouldBlock.into())
             }
             Err(why) => Err(failure(why)),
         }
-    }
-
-    /// So many octets went by. Who moves much gets buffers that stay; most
-    /// sessions never do, and need that memory for nothing else.
-    fn moved(&mut self, count: usize) -> usize {
-        if count >= FULL && !self.bulk {
-            self.bulk = true;
-            ticket::keep_buffers(self.tls.ssl());
-        }
-        count
     }
 
     /// Says good bye, if it goes at once.

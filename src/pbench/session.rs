@@ -118,6 +118,7 @@ impl Session {
                 }
             }
             match read {
+                None if self.stream.holds() => {}
                 None => return Ok(self.next()),
                 Some(0) if self.talk.step == Step::Over => return Ok(Next::End),
                 Some(0) => return Err(self.fault(&"the server hung up")),

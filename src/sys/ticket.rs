@@ -78,15 +78,6 @@ pub(crate) fn one_record_a_read(context: &mut SslContextBuilder) {
     unsafe { ffi::SSL_CTX_ctrl(context.as_ptr(), CLEAR_MODE, mode, std::ptr::null_mut()) };
 }
 
-/// Lets a connection keep its buffers between two records, though the mode of
-/// its context says otherwise: to get and to free them each time would take
-/// longer than to encrypt what is in them.
-pub(crate) fn keep_buffers(ssl: &SslRef) {
-    let mode = ffi::SSL_MODE_RELEASE_BUFFERS;
-    // SAFETY: the connection is alive; the call takes a number and ignores the pointer.
-    unsafe { ffi::SSL_ctrl(raw(ssl), CLEAR_MODE, mode, std::ptr::null_mut()) };
-}
-
 /// A client's session that a later connection of the same context may go on
 /// with.
 pub(crate) struct Kept {
@@ -117,11 +108,6 @@ impl Kept {
     }
 }
 
-/// The crate's type is the library's by another name.
-fn raw(ssl: &SslRef) -> *mut ffi::SSL {
-    std::ptr::from_ref(ssl).cast_mut().cast()
-}
-
 /// Sends a record that says nothing to the application, a new key (RFC 8446
 /// section 4.6.3).
 #[cfg(test)]
@@ -129,10 +115,12 @@ pub(crate) fn update_key(ssl: &SslRef) -> bool {
     unsafe extern "C" {
         fn SSL_key_update(ssl: *mut ffi::SSL, kind: c_int) -> c_int;
     }
+    // The crate's type is the library's by another name.
+    let raw: *mut ffi::SSL = std::ptr::from_ref(ssl).cast_mut().cast();
     // SAFETY: the connection is alive; 0 asks for no answer.
-    let made = unsafe { SSL_key_update(raw(ssl), 0) };
+    let made = unsafe { SSL_key_update(raw, 0) };
     // SAFETY: as above.
-    made == 1 && unsafe { ffi::SSL_do_handshake(raw(ssl)) } == 1
+    made == 1 && unsafe { ffi::SSL_do_handshake(raw) } == 1
 }
 
 /// Adds a certificate, in DER, to the chain of the one that was set last;

@@ -5,8 +5,7 @@ use std::io;
 
 use openssl::error::ErrorStack;
 use openssl::ssl::{
-    ShutdownState, Ssl, SslContext, SslMethod, SslSessionCacheMode, SslStream, SslVerifyMode,
-    SslVersion,
+    ShutdownState, Ssl, SslContext, SslMethod, SslSessionCacheMode, SslVerifyMode, SslVersion,
 };
 use openssl::x509::store::X509StoreBuilder;
 
@@ -78,13 +77,9 @@ impl Starter {
         let ssl = self.client(kept);
         let ssl = ssl.map_err(|why| io::Error::other(reason(&why)))?;
         stream.secure(|raw| {
-            let tls = SslStream::new(ssl, raw);
-            let tls = tls.map_err(|why| io::Error::other(reason(&why)))?;
-            Ok(Channel {
-                tls,
-                must_write: false,
-                bulk: false,
-            })
+            let mut channel = Channel::begin(ssl, raw)?;
+            channel.tls.get_mut().let_go();
+            Ok(channel)
         })
     }
 
