@@ -45,7 +45,7 @@ seen tls 'ALPN protocol: pop3' 'ALPN knows pop3'
 ! printf 'QUIT\r\n' | tls 4 -tls1_1 -cipher 'DEFAULT@SECLEVEL=0'
 ok $? 'TLS 1.1 is refused'
 seen pproxy 'ev=tls_failed .*vserv=pops' 'and logged'
-seen pproxy 'ev=proxy_session .*vserv=pops .*tls=TLSv1.3/TLS_AES_256_GCM_SHA384' 'the log tells version and cipher'
+seen pproxy 'ev=proxy_session .*vserv=pops .*tls=TLSv1.3/TLS_AES_128_GCM_SHA256' 'the log tells version and cipher'
 
 talk 5 CAPA QUIT
 line 2 '^\+OK Capability' 'CAPA'

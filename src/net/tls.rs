@@ -34,8 +34,13 @@ pub(crate) static VERSIONS: &[&str] = &["1.2", "1.3"];
 /// The same where it may be left to somebody else.
 pub(crate) static VERSIONS_OR_DEFAULT: &[&str] = &["default", "1.2", "1.3"];
 
-/// For TLS 1.2, after RFC 9325 section 4.2: forward secrecy and AEAD.
-const CIPHERS: &str = "ECDHE+AESGCM:ECDHE+CHACHA20";
+/// For TLS 1.2, after RFC 9325 section 4.2: forward secrecy and AEAD. The
+/// processor hashes with SHA-256, which goes with the first, in a fraction of
+/// the time.
+const CIPHERS: &str = "ECDHE+AESGCM+AES128:ECDHE+AESGCM:ECDHE+CHACHA20";
+
+/// For TLS 1.3, all that RFC 8446 asks for, in the same order.
+const SUITES: &str = "TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256";
 
 /// The protocol's name in ALPN (RFC 7301; registered for POP3).
 const ALPN: &[u8] = b"\x04pop3";
@@ -60,6 +65,7 @@ impl Policy<'_> {
                 _ => SslVersion::TLS1_3,
             };
             builder.set_min_proto_version(Some(lowest))?;
+            builder.set_ciphersuites(SUITES)?;
             builder.set_options(
                 SslOptions::NO_RENEGOTIATION
                     | SslOptions::NO_COMPRESSION
