@@ -6,8 +6,6 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::symlink;
 use std::path::PathBuf;
 use std::process::Command;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use proptest::prelude::*;
 
@@ -19,6 +17,8 @@ use super::maildrop::Maildrop;
 use super::spool::tests::marked;
 use super::spool::{MARK, Spool};
 use crate::sys::scratch::Scratch;
+
+mod others;
 
 /// A mailbox in a scratch folder.
 pub(super) struct Box {
@@ -264,28 +264,6 @@ fn a_master_session_leaves_the_flags_and_does_delete() {
 }
 
 #[test]
-fn a_message_that_others_rename_is_served_and_deleted() {
-    let mail = Box::new("renamed");
-    for number in 1..=3 {
-        mail.put(&format!("new/{number}.a.h"), "x");
-    }
-    let mut drop = mail.open();
-    let rename = |from: &str, to: &str| fs::rename(mail.joe.join(from), mail.joe.join(to)).unwrap();
-    rename("new/1.a.h", "cur/1.a.h:2,S");
-    fs::remove_file(mail.joe.join("new/2.a.h")).unwrap();
-    assert_eq!(text(&mut drop, 1).unwrap(), b"x\r\n");
-    assert!(matches!(drop.retrieve(2), Err(Error::Gone)));
-    rename("cur/1.a.h:2,S", "cur/1.a.h:2,FS");
-    rename("new/3.a.h", "cur/3.a.h:2,");
-    for number in 1..=3 {
-        drop.delete(number).unwrap();
-    }
-    let done = drop.expunge(false);
-    assert_eq!((done.removed, done.gone, done.failed), (2, 1, 0));
-    assert!(mail.names().is_empty());
-}
-
-#[test]
 fn two_files_with_one_name_are_two_messages() {
     let mail = Box::new("twins");
     mail.put("new/1.a.h,S=1,W=3", "a");
@@ -323,46 +301,6 @@ fn of_too_many_messages_the_oldest_are_served() {
 #[test]
 fn an_entry_is_small() {
     assert_eq!(size_of::<Entry>(), 24);
-}
-
-#[test]
-fn a_message_that_is_renamed_all_the_time_is_never_missed_or_doubled() {
-    const MAILS: usize = 3000;
-    let mail = Box::new("renamer");
-    for number in 0..MAILS {
-        mail.put(
-            &format!("new/{number}.a-rather-long-name-of-a-host.example.org"),
-            "x",
-        );
-    }
-    let stop = Arc::new(AtomicBool::new(false));
-    let renamer = std::thread::spawn({
-        let (stop, joe) = (stop.clone(), mail.joe.clone());
-        move || {
-            let name = |n: usize, form: &str| {
-                let base = format!("{n}.a-rather-long-name-of-a-host.example.org");
-                joe.join(form.replace('*', &base))
-            };
-            let forms = ["new/*", "cur/*:2,", "cur/*:2,S", "cur/*:2,FS", "cur/*:2,S"];
-            for round in 0.. {
-                for n in 0..MAILS {
-                    if stop.load(Ordering::Relaxed) {
-                        return;
-                    }
-                    let step = |r: usize| if r < 5 { r } else { 2 + (r - 2) % 3 };
-                    let (from, to) = (forms[step(round)], forms[step(round + 1)]);
-                    let _ = fs::rename(name(n, from), name(n, to));
-                }
-            }
-        }
-    });
-    for _ in 0..12 {
-        let mut drop = open(&mail.spool, b"joe", 100_000);
-        let distinct: BTreeSet<_> = ids(&mut drop).into_iter().collect();
-        assert_eq!((drop.last(), distinct.len()), (MAILS, MAILS));
-    }
-    stop.store(true, Ordering::Relaxed);
-    renamer.join().unwrap();
 }
 
 proptest! {

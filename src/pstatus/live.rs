@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::look::{Look, Pace, Row, choice};
+use super::objects::objects;
 use super::page::{self, Sort};
 use super::screen::{Key, Screen};
 use super::table::{Table, cut};
@@ -315,9 +316,7 @@ impl Live<'_> {
             }
         };
         let kinds = pace.now.kinds.iter();
-        let mut parts: Vec<_> = kinds
-            .map(|kind| table(page::objects(pace, kind.name)))
-            .collect();
+        let mut parts: Vec<_> = kinds.map(|kind| table(objects(pace, kind.name))).collect();
         parts.push(page::tops(pace, most.min(20)));
         parts.push(table(page::pools(pace)));
         let mut lines = Vec::new();

@@ -4,6 +4,7 @@
 mod json;
 mod live;
 mod look;
+mod objects;
 mod page;
 mod screen;
 mod table;
@@ -21,6 +22,7 @@ use crate::base::vars::Kind;
 use crate::daemon::link::{self, Link};
 
 use look::{Look, Pace};
+use objects::objects;
 use page::Sort;
 
 const SYNOPSIS: &str =
@@ -149,7 +151,7 @@ impl Job {
     fn text(&self, pace: &Pace<'_>, again: bool) -> String {
         let mut parts = vec![page::summary(pace)];
         for kind in &pace.now.kinds {
-            parts.push(self.lines(page::objects(pace, kind.name)));
+            parts.push(self.lines(objects(pace, kind.name)));
         }
         parts.push(self.lines(page::pools(pace)));
         parts.push(page::tops(pace, self.rows.min(10)));

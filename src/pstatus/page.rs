@@ -1,10 +1,11 @@
-//! The parts of the page: what is said of the whole, of objects, of who is
-//! connected, and what was counted.
+//! The parts of the page: what is said of the whole, of who is connected, and
+//! what was counted.
 
 use std::cmp::Reverse;
 use std::collections::HashMap;
 
 use super::look::{Pace, Row};
+use super::objects::trouble;
 use super::table::{Table, age, amount, beside, rate};
 use crate::base::clock::wall;
 use crate::sys::time::local;
@@ -142,136 +143,13 @@ fn alarm(pace: &Pace<'_>) -> Option<String> {
     (!all.is_empty()).then(|| all.join("; "))
 }
 
-/// What is wrong with an object, in a word.
-fn trouble(row: &Row) -> Option<String> {
-    let (health, state) = (row.text("health"), row.text("state"));
-    match (health.as_str(), state.as_str()) {
-        ("down" | "unhealthy", _) => Some(health),
-        (_, "disable" | "drain") => Some(format!("switched to {state}")),
-        _ => None,
-    }
-}
-
 /// How many sessions bear each value of `key`.
-fn counted<'r>(sessions: &'r [Row], key: &str) -> HashMap<&'r [u8], usize> {
+pub(super) fn counted<'r>(sessions: &'r [Row], key: &str) -> HashMap<&'r [u8], usize> {
     let mut counts = HashMap::new();
     for row in sessions {
         *counts.entry(row.octets(key)).or_insert(0) += 1;
     }
     counts
-}
-
-/// A column with a rate: its heading and the counters it adds up.
-type Rates = &'static [(&'static str, &'static [&'static str])];
-
-#[rustfmt::skip]
-static OF_VSERV: Rates = &[
-    (">LOGIN/S", &["logins_ok"]),
-    (">EMPTY/S", &["empty"]),
-    (">RELAY/S", &["relayed"]),
-    (">WRONG/S", &["logins_refused"]),
-    (">FAIL/S",  &["logins_failed", "softfail_empty", "softfail_tempfail"]),
-    (">IN/S",    &["octets_in"]),
-    (">OUT/S",   &["octets_out"]),
-];
-#[rustfmt::skip]
-static OF_BACKEND: Rates = &[
-    (">RELAY/S", &["sessions"]),
-    (">CHECK/S", &["checks"]),
-    (">EMPTY/S", &["empty"]),
-    (">FAIL/S",  &["failed", "refused", "check_silent", "check_error"]),
-];
-#[rustfmt::skip]
-static OF_PDM: Rates = &[
-    (">ASKED/S", &["asked"]),
-    (">YES/S",   &["accepted"]),
-    (">NO/S",    &["refused"]),
-    (">FAIL/S",  &["failed", "left_out"]),
-];
-#[rustfmt::skip]
-static OF_PSERV: Rates = &[
-    (">SESSION/S", &["sessions"]),
-    (">RETR/S",    &["messages_retrieved"]),
-    (">DELE/S",    &["messages_deleted"]),
-    (">FAIL/S",    &["failed", "denied", "in_use"]),
-    (">IN/S",      &["octets_in"]),
-    (">OUT/S",     &["octets_out"]),
-];
-#[rustfmt::skip]
-static OF_PCHECKD: Rates = &[
-    (">ASKED/S", &["questions"]),
-    (">EMPTY/S", &["no_mails"]),
-    (">OLD/S",   &["old_mails"]),
-    (">NEW/S",   &["new_mails"]),
-    (">FAIL/S",  &["failed", "denied", "bad", "unkeyed"]),
-];
-
-/// The objects of a kind: who is in trouble first, then who has most sessions.
-pub(super) fn objects(pace: &Pace<'_>, name: &str) -> Table {
-    let rates = match (name, pace.now.program.as_str()) {
-        ("vserv", _) => OF_VSERV,
-        ("backend", _) => OF_BACKEND,
-        ("pdm", _) => OF_PDM,
-        (_, "pserv") => OF_PSERV,
-        _ => OF_PCHECKD,
-    };
-    let (heads, keys, tail): (&[&str], &[&str], &[&str]) = match name {
-        "vserv" => (
-            &["VSERV", "STATE", "ADDRESS", ">SESS"],
-            &["state", "listening"],
-            &[],
-        ),
-        "backend" => (
-            &["BACKEND", "STATE", "HEALTH", ">SESS"],
-            &["state", "health"],
-            &[">MS", ">WAIT", "REASON"],
-        ),
-        "pdm" => (
-            &["PDM", "MODULE", "HEALTH"],
-            &["module", "health"],
-            &[">MS"],
-        ),
-        _ => (
-            &["SERVER", "STATE", "ADDRESS", ">SESS"],
-            &["state", "listening"],
-            &[],
-        ),
-    };
-    let heads = heads
-        .iter()
-        .chain(rates.iter().map(|(head, _)| head))
-        .chain(tail);
-    let mut table = Table::new(heads.copied());
-    let sessions = counted(&pace.now.workers, name);
-    let many = |row: &Row| sessions.get(row.octets("id")).copied().unwrap_or(0);
-    let Some(kind) = pace.now.kind(name) else {
-        return table;
-    };
-    let mut rows: Vec<_> = kind.rows.iter().collect();
-    rows.sort_by_key(|row| (trouble(row).is_none(), Reverse(many(row))));
-    for row in rows {
-        let id = row.text("id");
-        let mut cells = vec![id.clone()];
-        cells.extend(keys.iter().map(|key| row.text(key)));
-        if name != "pdm" {
-            cells.push(many(row).to_string());
-        }
-        let rates = rates
-            .iter()
-            .map(|(_, counters)| rate(pace.object(name, &id, counters)));
-        cells.extend(rates);
-        let mean = |what, each| pace.mean(name, &id, what, each);
-        match name {
-            "backend" => {
-                cells.push(rate(mean("connect_ms", "sessions")));
-                cells.extend([row.text("pending"), row.text("reason")]);
-            }
-            "pdm" => cells.push(rate(mean("microseconds", "asked").map(|us| us / 1000.0))),
-            _ => {}
-        }
-        table.row(cells);
-    }
-    table
 }
 
 /// The generations that have workers, the current one first.
@@ -389,16 +267,5 @@ mod tests {
         ]);
         let lines = top(&all, "user", "USER", 9).lines();
         assert_eq!(lines, ["SESS  USER", "   2  \\x1b[2J", "   1  a"]);
-    }
-
-    #[test]
-    fn trouble_is_what_somebody_should_look_at() {
-        let word = |line| trouble(&Row::parse(line));
-        assert_eq!(word("id=b1 state=enable health=up"), None);
-        assert_eq!(word("id=b1 state=enable health=down"), Some("down".into()));
-        assert_eq!(
-            word("id=v state=disable"),
-            Some("switched to disable".into())
-        );
     }
 }

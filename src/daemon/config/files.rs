@@ -91,7 +91,8 @@ fn read_bounded(path: &Path) -> std::io::Result<Vec<u8>> {
 mod tests {
     use super::*;
     use crate::base::vars::vars;
-    use crate::daemon::config::{Kind, Parsed};
+    use crate::daemon::config::Kind;
+    use crate::daemon::config::object::Parsed;
     use crate::daemon::service::Tables;
     use crate::daemon::vars::COUNT;
     use crate::sys::scratch::Scratch;
