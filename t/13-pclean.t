@@ -1,23 +1,10 @@
 #!/bin/sh
 # pclean: says what it would remove, removes just that, and nothing that is alive.
 . t/lib/tap.sh
+. t/lib/clean.sh
 plan 18
 
-# clean OPTION ...: standard input is the list; the exit status stands in $status
-clean() {
-    asuser "$BIN/pclean" -m "$T/spool" -l "$T/clean.log" -r 0 "$@" >"$T/out.log" 2>&1
-    status=$?
-}
-said() { grep -v '^[0-9]* mailboxes;' "$T/out.log" | sort | tr '\n' '/'; }
-# put FILE [AGE]: as touch -d understands it
-put() {
-    echo x | asuser tee "$T/spool/$1" >/dev/null
-    asuser touch -d "${2:-now}" "$T/spool/$1"
-}
-there() { [ -e "$T/spool/$1" ]; }
 files() { (cd "$T/spool" && find . -type f ! -name '.popular-spool' | sort | tr '\n' ' '); }
-: >"$T/clean.log"
-[ -z "$ROOT" ] || chown "$USER" "$T/clean.log"
 
 mkdir "$T/spool"
 [ -z "$ROOT" ] || chown "$USER" "$T/spool"

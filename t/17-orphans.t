@@ -2,23 +2,10 @@
 # pclean: mailboxes without an account go, and no list that is wrong costs a mailbox. Deleted mail
 # that was put aside goes, too.
 . t/lib/tap.sh
+. t/lib/clean.sh
 plan 26
 
-# clean OPTION ...: standard input is the list; the exit status stands in $status
-clean() {
-    asuser "$BIN/pclean" -m "$T/spool" -l "$T/clean.log" -r 0 "$@" >"$T/out.log" 2>&1
-    status=$?
-}
-said() { grep -v '^[0-9]* mailboxes;' "$T/out.log" | sort | tr '\n' '/'; }
-# put FILE [AGE]: as touch -d understands it
-put() {
-    echo x | asuser tee "$T/spool/$1" >/dev/null
-    asuser touch -d "${2:-now}" "$T/spool/$1"
-}
-there() { [ -e "$T/spool/$1" ]; }
 calm() { asuser find "$T/spool/$1" -exec touch -h -d '3 days ago' {} +; }
-: >"$T/clean.log"
-[ -z "$ROOT" ] || chown "$USER" "$T/clean.log"
 
 spool
 box joe

@@ -1,52 +1,36 @@
 #!/bin/sh
 # pproxy: a backend that misbehaves costs its own users a soft failure, and nothing else.
 . t/lib/tap.sh
+. t/lib/fakes.sh
 plan 32
 
-modules
-file pproxy.rc <<EOC
-set moduledir $T/lib
-set connecttimeout 3s
-set softfail tempfail
-pdm add users flat $T/users
-vserv add main 127.0.0.1:$(port 1)
-EOC
-: >"$T/users"
-n=2
-# backend NAME WORD ...: a fake backend, and a user of its name
-backend() {
+fakes
+# xpops NAME WORD ...: a backend that speaks XPOP
+xpops() {
     name=$1
     shift
-    daemon -n "$name" fakepop3 "$(port $n)" xpop "$@" && ready $n
-    echo "backend add $name 127.0.0.1:$(port $n) proto=xpop" >>"$T/pproxy.rc"
-    echo "*:$name:{PLAIN}secret:$name:m/$name" >>"$T/users"
-    n=$((n + 1))
+    backend "$name" proto=xpop xpop "$@"
 }
-backend good mail=1
-backend mute mute
-backend drip drip=0.3
-backend endless endless
-backend hangup hangup=CONNECT
-backend reset reset=CONNECT
-backend early early
-backend nonsense 'greet=hello there'
-backend bare bare 'greet=+OK no end'
-backend inuse 'greet=-ERR [IN-USE] another session'
-backend delay 'greet=-ERR [LOGIN-DELAY] wait'
-backend perm 'greet=-ERR [SYS/PERM] no\x1b[2J\x07\xc2\x9b\xffsuch'
-backend auth 'greet=-ERR [AUTH] wrong password'
-backend temp 'greet=-ERR [SYS/TEMP] no spool'
-backend forge 'greet=-ERR no spool\nev=forged'
-backend half half mail=1
-echo "backend add gone 127.0.0.1:$(port $n) proto=xpop" >>"$T/pproxy.rc"
-echo "*:gone:{PLAIN}secret:gone:m/gone" >>"$T/users"
+xpops good mail=1
+xpops mute mute
+xpops drip drip=0.3
+xpops endless endless
+xpops hangup hangup=CONNECT
+xpops reset reset=CONNECT
+xpops early early
+xpops nonsense 'greet=hello there'
+xpops bare bare 'greet=+OK no end'
+xpops inuse 'greet=-ERR [IN-USE] another session'
+xpops delay 'greet=-ERR [LOGIN-DELAY] wait'
+xpops perm 'greet=-ERR [SYS/PERM] no\x1b[2J\x07\xc2\x9b\xffsuch'
+xpops auth 'greet=-ERR [AUTH] wrong password'
+xpops temp 'greet=-ERR [SYS/TEMP] no spool'
+xpops forge 'greet=-ERR no spool\nev=forged'
+xpops half half mail=1
+echo "backend add gone 127.0.0.1:$(port "$fake") proto=xpop" >>"$T/pproxy.rc"
+account gone gone m/gone
 daemon pproxy -d -f "$T/pproxy.rc" && ready 1
 
-told() {
-    talk 1 "USER $1" 'PASS secret' 'USER good' QUIT
-    line 3 "$2" "$3"
-}
-later='^-ERR \[SYS/TEMP\] the mailbox cannot be reached'
 told good '^\+OK fake ready$' 'a backend that behaves'
 for name in mute drip endless hangup reset early nonsense bare gone auth; do
     told $name "$later" "$name: come back later"

@@ -1,27 +1,10 @@
 #!/bin/sh
 # pproxy: a hostile backend gets nowhere, whatever the state in which it begins; the log names it.
 . t/lib/tap.sh
+. t/lib/fakes.sh
 plan 42
 
-modules
-file pproxy.rc <<EOC
-set moduledir $T/lib
-set connecttimeout 3s
-set softfail tempfail
-pdm add users flat $T/users
-vserv add main 127.0.0.1:$(port 1)
-EOC
-: >"$T/users"
-n=2
-# backend NAME OPTIONS WORD ...: a fake backend, and a user of its name
-backend() {
-    name=$1 options=$2
-    shift 2
-    daemon -n "$name" fakepop3 "$(port $n)" "$@" && ready $n
-    echo "backend add $name 127.0.0.1:$(port $n) $options" >>"$T/pproxy.rc"
-    echo "*:$name:{PLAIN}secret:$name:m/$name" >>"$T/users"
-    n=$((n + 1))
-}
+fakes
 backend good proto=pop3 'greet=+OK a' 'PASS=+OK \x1b[2Jin\xc2\x9b\xff' mail=1
 backend xhalf proto=xpop half=CONNECT
 backend xeager proto=xpop xpop 'eager=220 mail.example ESMTP\r\n'
@@ -43,7 +26,6 @@ backend hangauth 'proto=pop3 login=plain' reset=AUTH
 backend askauth 'proto=pop3 login=plain' 'AUTH=+ ' 'AGFZA2F1DGGAC2VJCMV0=+ again'
 daemon pproxy -d -f "$T/pproxy.rc" && ready 1
 
-later='^-ERR \[SYS/TEMP\] the mailbox cannot be reached'
 # fails NAME STATE WHY: its user is asked to come back, and the log says where it went wrong
 fails() {
     talk 1 "USER $1" 'PASS secret' 'USER good' QUIT

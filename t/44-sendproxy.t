@@ -1,29 +1,15 @@
 #!/bin/sh
 # pproxy: backends that are told who comes: PROXY header, XCLIENT, and from where.
 . t/lib/tap.sh
+. t/lib/fakes.sh
 plan 34
 
-modules
-file pproxy.rc <<EOC
-set moduledir $T/lib
+fakes
+cat >>"$T/pproxy.rc" <<EOC
 set sidprefix px
 set connecttimeout 5s
-set softfail tempfail
-pdm add users flat $T/users
-vserv add main 127.0.0.1:$(port 1)
 vserv add lb 127.0.0.1:$(port 0) proxyprotocol=127.0.0.0/8
 EOC
-: >"$T/users"
-n=2
-# backend NAME OPTIONS WORD ...: a fake backend, and a user of its name
-backend() {
-    name=$1 options=$2
-    shift 2
-    daemon -n "$name" fakepop3 "$(port $n)" "$@" && ready $n
-    echo "backend add $name 127.0.0.1:$(port $n) $options" >>"$T/pproxy.rc"
-    echo "*:$name:{PLAIN}secret:$name:m/$name" >>"$T/users"
-    n=$((n + 1))
-}
 backend v1 'proto=pop3 sendproxy=v1' proxy mail=1
 backend v2 'proto=xpop sendproxy=v2' proxy xpop mail=1
 backend both 'proto=pop3 sendproxy=v2 xclient=yes login=plain' proxy 'AUTH=+OK in'
@@ -40,10 +26,6 @@ backend nofrom 'proto=pop3 source=192.0.2.1'
 echo "backend change plain sendproxy=no xclient=no" >>"$T/pproxy.rc"
 daemon pproxy -d -f "$T/pproxy.rc" && ready 1
 
-told() {
-    talk 1 "USER $1" 'PASS secret' STAT QUIT
-    line 3 "$2" "$3"
-}
 heard() { like "$(tr '\n' '|' <"$T/$1.log")" "$2" "$3"; }
 # behind HEADER USER: the same behind a balancer
 behind() { talk -s 0 ":send $1USER $2\\r\\nPASS secret\\r\\nQUIT\\r\\n" :eof; }

@@ -1,53 +1,31 @@
 #!/bin/sh
 # pproxy: backends that speak POP3, those that misbehave among them.
 . t/lib/tap.sh
+. t/lib/fakes.sh
 plan 46
 
-modules
-file pproxy.rc <<EOC
-set moduledir $T/lib
-set connecttimeout 3s
-set softfail tempfail
-pdm add users flat $T/users
-vserv add main 127.0.0.1:$(port 1)
-EOC
-: >"$T/users"
-n=2
-# backend NAME OPTIONS WORD ...: a fake backend, and a user of its name
-backend() {
-    name=$1 options=$2
-    shift 2
-    daemon -n "$name" fakepop3 "$(port $n)" "$@" && ready $n
-    echo "backend add $name 127.0.0.1:$(port $n) proto=pop3 $options" >>"$T/pproxy.rc"
-    echo "*:$name:{PLAIN}secret:$name:" >>"$T/users"
-    n=$((n + 1))
-}
-backend good '' mail=1
-backend plain login=plain 'AUTH=+OK logged in' mail=1
-backend asks login=plain 'AUTH=+ ' 'AGFZA3MAC2VJCMV0=+OK asked' mail=1
-backend refuse '' 'PASS=-ERR [AUTH] wrong password'
-backend inuse '' 'PASS=-ERR [IN-USE] another session'
-backend busy '' 'greet=-ERR [SYS/TEMP] too many\x1b[2J'
-backend nouser '' 'USER=-ERR no such user'
-backend mute '' mute
-backend drip '' drip=0.2
-backend endless '' endless
-backend early '' early
-backend lf '' 'USER=+OK\r\n+OK in'
-backend nonsense '' 'PASS=hello there'
-backend more '' 'PASS=+ go on'
-backend hangup '' hangup=PASS
-backend reset '' reset=USER
-backend half '' half
-backend long '' "USER=+OK $(printf '%0600d' 0)"
+fakes
+backend good proto=pop3 mail=1
+backend plain 'proto=pop3 login=plain' 'AUTH=+OK logged in' mail=1
+backend asks 'proto=pop3 login=plain' 'AUTH=+ ' 'AGFZA3MAC2VJCMV0=+OK asked' mail=1
+backend refuse proto=pop3 'PASS=-ERR [AUTH] wrong password'
+backend inuse proto=pop3 'PASS=-ERR [IN-USE] another session'
+backend busy proto=pop3 'greet=-ERR [SYS/TEMP] too many\x1b[2J'
+backend nouser proto=pop3 'USER=-ERR no such user'
+backend mute proto=pop3 mute
+backend drip proto=pop3 drip=0.2
+backend endless proto=pop3 endless
+backend early proto=pop3 early
+backend lf proto=pop3 'USER=+OK\r\n+OK in'
+backend nonsense proto=pop3 'PASS=hello there'
+backend more proto=pop3 'PASS=+ go on'
+backend hangup proto=pop3 hangup=PASS
+backend reset proto=pop3 reset=USER
+backend half proto=pop3 half
+backend long proto=pop3 "USER=+OK $(printf '%0600d' 0)"
 echo "*:other:{PLAIN}secret:good:m/other:user=joe%2540example,password=a b" >>"$T/users"
 daemon pproxy -d -f "$T/pproxy.rc" && ready 1
 
-told() {
-    talk 1 "USER $1" 'PASS secret' 'USER good' QUIT
-    line 3 "$2" "$3"
-}
-later='^-ERR \[SYS/TEMP\] the mailbox cannot be reached'
 told good '^\+OK$' 'the word of the backend is the answer to the password'
 like "$(tr '\n' ' ' <"$T/good.log")" '^\[open\] USER good PASS secret ' \
     'which is told what the client typed'

@@ -5,45 +5,7 @@
 plan 10
 
 suite
-CC=${CC:-cc}
-# What a module does to the user of this name: hang, crash, or nonsense.
-file bad.c <<'EOC'
-#include <popular/pdm.h>
-#include <stdlib.h>
-#include <unistd.h>
-static int
-bad_open(const struct pdm_config *config, void **ctx, struct pdm_buf *error)
-{
-	(void)config, (void)ctx, (void)error;
-	return 0;
-}
-static int
-bad_check(void *ctx, const struct pdm_request *request, struct pdm_answer *answer)
-{
-	(void)ctx;
-	while (pdm_eq(request->user, "hang"))
-		sleep(60);
-	if (pdm_eq(request->user, "crash"))
-		abort();
-	if (pdm_eq(request->user, "number"))
-		return 42;
-	if (pdm_eq(request->user, "long")) {
-		answer->backend.len = 1000000;
-		return PDM_ACCEPT;
-	}
-	if (pdm_eq(request->user, "path")) {
-		pdm_puts(&answer->backend, "b1");
-		pdm_puts(&answer->mailbox, "../../etc");
-		return PDM_ACCEPT;
-	}
-	return PDM_UNKNOWN;
-}
-const struct pdm_module pdm_module = {
-	.abi = PDM_ABI, .size = sizeof(struct pdm_module), .name = "bad",
-	.open = bad_open, .check = bad_check,
-};
-EOC
-$CC -Isrc/pdm -shared -fPIC -o "$T/lib/libpdm_bad.so" "$T/bad.c"
+${CC:-cc} -Isrc/pdm -shared -fPIC -o "$T/lib/libpdm_bad.so" t/lib/bad.c
 ok $? 'a module that misbehaves is made'
 account joe b1 joe
 printf 'Subject: joe\n\n' | deliver joe

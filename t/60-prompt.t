@@ -38,7 +38,7 @@ for signal in TERM HUP INT QUIT; do
     at ':wait pctl> ' 'half a li' ':wait half a li' ":kill $signal" ':end'
     came '^\[signal [0-9]+\] \[same\]$' "SIG$signal ends it, and the terminal is as it was"
 done
-at ':wait pctl> ' 'half a li' ':wait half' '\x15\x00\xff\xe2\x82\e[99;99~\e\e[version\r' ':wait wrong word' '\x04' ':end'
+at ':wait pctl> ' 'half a li' ':wait half' '\x15\x00\xff\xe2\x82\e[99;99~\e\e[version\r' ':wait wrong word' ':wait pctl> ' '\x04' ':end'
 came '\[same\]$' 'odd keys do no harm'
 
 TERM=dumb

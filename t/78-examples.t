@@ -2,36 +2,15 @@
 # The manual: who types what its examples show sees what they show.
 #
 # The dialogues (`.\" run: sh`, see t/lib/blocks.pl) are held as they stand, with the real names of
-# files and real ports, in a system of their own: a network without a way out, and layers over
-# /etc, /run, /usr/local and /var, which are gone at the end. That takes root.
-if [ -z "${APART-}" ] && [ "$(id -u)" -eq 0 ] && unshare -mn true 2>/dev/null; then
-    # shellcheck disable=SC2016 # That shell is to expand it.
-    APART=1 exec unshare -mn sh -c 'ip link set lo up; exec sh "$0"' "$0"
-fi
+# files and real ports, in a system of their own.
+. t/lib/apart.sh
 . t/lib/tap.sh
-[ "${APART-}" ] || skip_all 'names of its own for files and hosts need root and unshare(1)'
+apart
 
 BLOCKS=$T/blocks
 mkdir "$BLOCKS"
 perl t/lib/blocks.pl "$BLOCKS" man/*.[1-8] >"$T/examples"
 plan 32
-
-# The layers, and what `make install` puts there.
-mount -t tmpfs none /run
-for dir in /etc /usr/local /var; do
-    over=/run/over$dir
-    mkdir -p "$over/up" "$over/work"
-    mount -t overlay -o "lowerdir=$dir,upperdir=$over/up,workdir=$over/work" overlay $dir
-done
-mkdir -p /run/popular /etc/popular /usr/local/bin /usr/local/lib/popular /usr/local/include
-cp "$BIN"/p* /usr/local/bin
-rm -f /usr/local/bin/*.d
-cp "$BIN"/libpdm_*.so /usr/local/lib/popular
-cp -R src/pdm/popular /usr/local/include
-cp -R etc/capa /etc/popular
-rm -rf /var/spool/popular
-PATH=/usr/local/bin:$PATH
-export PATH
 
 for host in 192.0.2.1 192.0.2.2 192.0.2.10 192.0.2.11; do ip addr add $host/32 dev lo; done
 ip addr add 2001:db8::1/128 dev lo nodad

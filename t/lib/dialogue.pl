@@ -41,6 +41,22 @@ while (@lines) {
         print "$command: it does not serve\n" . `cat /run/$name.log` unless -S "/run/popular/$name.ctrl";
         next;
     }
+    my $pattern = join '\n', map { pattern($_) } @want;
+    my ($came, $wrong);
+    # What a session leaves behind is counted a moment after its client has left.
+    for my $try (1 .. (@want && $command =~ /^pctl .* list\b/ ? 100 : 1)) {
+        select undef, undef, undef, 0.05 if $try > 1;
+        ($came, $wrong) = run($command, @shell);
+        last if !$wrong && $came =~ /^$pattern$/;
+    }
+    print $wrong;
+    print "$command: there comes\n$came\nand not\n@{[join qq(\n), @want]}\n"
+        if @want && $came !~ /^$pattern$/;
+}
+
+# What a command says, without empty lines; and what is wrong if it fails.
+sub run {
+    my ($command, @shell) = @_;
     my $errors = "/run/dialogue.errors";
     open my $err, '>&', \*STDERR;
     open STDERR, '>', $errors;
@@ -49,14 +65,9 @@ while (@lines) {
     my @got = map { s/\r?\n$//r } <$p>;
     close $p;
     my $status = $? >> 8;
-    print "$command: status $status\n" . `cat $errors` if $status;
+    my $wrong = $status ? "$command: status $status\n" . `cat $errors` : '';
     unlink $errors;
-    if (@want) {
-        @got = grep { $_ ne '' } @got;
-        my $pattern = join '\n', map { pattern($_) } @want;
-        print "$command: there comes\n@{[join qq(\n), @got]}\nand not\n@{[join qq(\n), @want]}\n"
-            unless join("\n", @got) =~ /^$pattern$/;
-    }
+    return (join("\n", grep { $_ ne '' } @got), $wrong);
 }
 
 sub pattern {
