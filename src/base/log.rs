@@ -239,7 +239,7 @@ fn try_emit(event: &Event, sid: &dyn Value, fields: &[(&str, &dyn Value)]) -> bo
             sink, row, data, ..
         } = log;
         let structured = sink.is_structured();
-        sink.begin(log.who, row);
+        sink.begin(log.who, row, event.number == events::LOG_LOST.number);
         if structured {
             data.begin(event.name);
         }

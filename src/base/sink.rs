@@ -223,17 +223,13 @@ impl Sink {
         ours.is_ok_and(|ours| there.is_ok_and(|there| of(&ours) != of(&there)))
     }
 
-    /// Connects to syslog anew, on behalf of all who share the socket; ends the
-    /// line that a full disk may have cut in a file.
+    /// Connects to syslog anew, on behalf of all who share the socket.
     pub(super) fn mend(&self) {
-        match self {
-            Sink::Syslog(logger, path) => {
-                if let LoggerBackend::Unix(socket) = &logger.backend {
-                    let _ = socket.connect(path);
-                }
-            }
-            Sink::File(file, _, waits) => drop(put(&mut &*file, *waits, b"\n")),
-            Sink::Stderr => {}
+        let Sink::Syslog(logger, path) = self else {
+            return;
+        };
+        if let LoggerBackend::Unix(socket) = &logger.backend {
+            let _ = socket.connect(path);
         }
     }
 }
@@ -247,16 +243,22 @@ fn append(path: &Path) -> io::Result<(File, Waits)> {
 }
 
 impl Sink {
-    /// Begins a line: date and name, where syslog does not add them.
-    pub(super) fn begin(&self, who: Who, row: &mut Row) {
+    /// Begins a line: date and name, where syslog does not add them. If a full
+    /// disk may have cut the line before it in a file, that is ended first, by
+    /// the same call: between two of them room could be made.
+    pub(super) fn begin(&self, who: Who, row: &mut Row, cut: bool) {
         let Who { program, pid } = who;
         if matches!(self, Sink::Syslog(..)) {
             return row.clear();
         }
         let t = local(wall().0 as i64);
         let (sign, hours, minutes) = offset(&t);
+        let end = match self {
+            Sink::File(..) if cut => "\n",
+            _ => "",
+        };
         row.begin(format_args!(
-            "{}{sign}{hours:02}:{minutes:02} {program}[{pid}]:",
+            "{end}{}{sign}{hours:02}:{minutes:02} {program}[{pid}]:",
             second(&t)
         ));
     }
@@ -296,6 +298,23 @@ fn put(file: &mut (impl Write + AsFd), waits: Waits, line: &[u8]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::sys::scratch::Scratch;
+
+    #[test]
+    fn a_line_that_was_cut_is_ended_in_a_file_only() {
+        let scratch = Scratch::new("sink");
+        let (program, pid) = ("test", 1);
+        let begun = |target: &Target, cut| {
+            let who = Who { program, pid };
+            let mut row = Row::default();
+            Sink::open(target, who).unwrap().begin(who, &mut row, cut);
+            row.as_bytes().starts_with(b"\n")
+        };
+        let file = Target::File(scratch.path().join("log"));
+        assert!(begun(&file, true) && !begun(&file, false));
+        assert!(!begun(&Target::Stderr, true));
+        assert!(!begun(&Target::Syslog(scratch.path().join("none")), true));
+    }
 
     #[test]
     fn the_option_names_the_target() {
