@@ -220,6 +220,7 @@ impl<S: Service> Worker<'_, S> {
         self.seat.guard(now() + 10_000);
         let number = self.service.replaced();
         self.seat.guard(NEVER);
+        debug!(Auth, "-", replaced = number);
         if number != 0 {
             replaced::report(self.seat.board(), self.generation, number);
         }
