@@ -63,6 +63,19 @@ impl<'w> Spy<'w> {
     }
 }
 
+/// Adds a piece to a line, of which at most `most` octets are kept; the line
+/// without its end, if that was its last piece.
+fn whole(kept: &mut Vec<u8>, piece: &[u8], most: usize) -> Option<Vec<u8>> {
+    let room = most.saturating_sub(kept.len());
+    kept.extend_from_slice(&piece[..piece.len().min(room)]);
+    if !piece.ends_with(b"\n") {
+        return None;
+    }
+    let mut line = std::mem::take(kept);
+    line.truncate(line.trim_ascii_end().len());
+    Some(line)
+}
+
 impl Tap for Spy<'_> {
     fn wanted(&self) -> bool {
         self.watch.is_watched()
@@ -76,16 +89,11 @@ impl Tap for Spy<'_> {
         let watch = self.watch;
         for piece in octets.split_inclusive(|&octet| octet == b'\n') {
             let seen = self.seen();
-            let room = (COMMAND + 1).saturating_sub(seen.command.len());
-            seen.command
-                .extend_from_slice(&piece[..piece.len().min(room)]);
-            if !piece.ends_with(b"\n") {
+            let Some(line) = whole(&mut seen.command, piece, COMMAND + 1) else {
                 continue;
-            }
-            let line = std::mem::take(&mut seen.command);
-            let line = line.trim_ascii_end();
-            watch.tell(Side::Client, &show::command(line));
-            seen.asked.push_back(lines_follow(line));
+            };
+            watch.tell(Side::Client, &show::command(&line));
+            seen.asked.push_back(lines_follow(&line));
             if seen.asked.len() > MOST {
                 self.lose();
             }
@@ -99,14 +107,9 @@ impl Tap for Spy<'_> {
             if seen.asked.is_empty() && !seen.follows {
                 return self.lose();
             }
-            let room = KEPT.saturating_sub(seen.answer.len());
-            seen.answer
-                .extend_from_slice(&piece[..piece.len().min(room)]);
-            if !piece.ends_with(b"\n") {
+            let Some(line) = whole(&mut seen.answer, piece, KEPT) else {
                 continue;
-            }
-            let line = std::mem::take(&mut seen.answer);
-            let line = line.trim_ascii_end();
+            };
             if seen.follows {
                 seen.follows = line != b".";
                 continue;
@@ -116,7 +119,7 @@ impl Tap for Spy<'_> {
                 return self.lose();
             }
             let shown = match (seen.sure, ok) {
-                (true, _) => line,
+                (true, _) => line.as_slice(),
                 (false, true) => b"+OK",
                 (false, false) => b"-ERR",
             };
