@@ -10,7 +10,7 @@ apart
 BLOCKS=$T/blocks
 mkdir "$BLOCKS"
 perl t/lib/blocks.pl "$BLOCKS" man/*.[1-8] >"$T/examples"
-plan 32
+plan 33
 
 for host in 192.0.2.1 192.0.2.2 192.0.2.10 192.0.2.11; do ip addr add $host/32 dev lo; done
 ip addr add 2001:db8::1/128 dev lo nodad
@@ -78,6 +78,7 @@ holds pcheck.8 1 'pcheck(8): is there mail, and how high is the load'
 holds pcheckd.rc.5 2 'pcheckd.rc(5): a key is made'
 holds pserv.rc.5 3 'pserv.rc(5): a proxy is let in'
 holds pproxy.rc.5 5 'pproxy.rc(5): a backend is drained'
+holds popular-ha.7 12 'popular-ha(7): an authority of our own signs a certificate'
 holds pctl.8 3 'pctl(8): several things at once'
 pctl -qp pserv server change main allow=192.0.2.0/24
 holds pctl.8 2 'a configuration is saved'
