@@ -3,8 +3,10 @@
 //! is old, when it has served enough, when the master is gone.
 //!
 //! A wake-up can be lost: the kernel wakes one worker per connection, and
-//! that one may just be leaving. So who leaves looks at all doors once more
-//! and serves what is there, and who waits looks at them every second.
+//! that one may just be leaving, or have a long session first that came in by
+//! another door. So who leaves looks at all doors once more and serves what
+//! is there, and who waits looks at them every second, also when one door
+//! gives him no rest.
 
 use std::net::SocketAddr;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -54,6 +56,7 @@ impl<S: Service> Worker<'_, S> {
         let shared: Vec<BorrowedFd<'_>> = doors.iter().map(|d| d.listener.as_fd()).collect();
         let own = [seat.wake_fd(), death.as_fd()];
         let all: Vec<BorrowedFd<'_>> = shared.iter().chain(&own).copied().collect();
+        let mut looked = now();
         while !self.finished() {
             let standing = seat
                 .take_doors()
@@ -65,7 +68,8 @@ impl<S: Service> Worker<'_, S> {
                 return 1;
             };
             seat.keep_doors(waiting);
-            if ready.is_empty() {
+            if ready.is_empty() || now() - looked >= Ms::from(NAP) {
+                looked = now();
                 ready = look(&all, 0).unwrap_or_default();
             }
             self.answer(&ready);
