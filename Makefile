@@ -34,7 +34,7 @@ CONFFILES  = pproxy.rc pserv.rc pcheckd.rc capa/default
 # What a package is built from; the last two are in a tarball made by `make dist` only.
 SOURCES    = Makefile Cargo.toml Cargo.lock README COPYING src man etc rc.d t .clippy.toml .cargo vendor
 VERSION    = $$(sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -n 1)
-SCRIPTS    = .ci/run t/*.t t/lib/*.sh t/deps t/bench* t/demo t/stand rc.d/* src/*.sh
+SCRIPTS    = .ci/run t/*.t t/lib/*.sh t/deps t/bench* t/charts t/demo t/stand rc.d/* src/*.sh
 
 # rustup installs where only a login shell looks.
 ENV = PATH="$$PATH:$$HOME/.cargo/bin" POPULAR_PREFIX=$(PREFIX) POPULAR_SYSCONFDIR=$(SYSCONFDIR) \
@@ -70,10 +70,20 @@ check-slow: all
 	@set -- t/9*.t; if [ ! -e "$$1" ]; then echo 'there are no slow tests yet'; \
 		else BIN="$(BIN)" $(PROVE) "$$@"; fi
 
+# This suite beside other servers, whose packages are fetched for it; then what single things cost.
 bench: all
-	BIN="$(BIN)" t/bench
+	@t/deps bench
+	@BIN="$(BIN)" t/bench
+
+benchparts: all
+	BIN="$(BIN)" t/benchcheck
 	BIN="$(BIN)" t/benchtls
 	BIN="$(BIN)" t/benchmail
+
+# How the cost of a session changes with what there is besides: tables for popular-tuning(7).
+charts: all
+	@t/deps -n check
+	@BIN="$(BIN)" t/charts
 
 lint:
 	$(ENV) $(CARGO) fmt --all --check
@@ -180,4 +190,4 @@ deb:
 	dpkg-buildpackage -b -us -uc -d >"$$deb/build.log" 2>&1 || { tail -n 20 "$$deb/build.log"; exit 1; }; \
 	ls "$$deb"/popular_"$$version"_*.deb
 
-.PHONY: all deps demo check check-slow bench lint install uninstall clean dist deb
+.PHONY: all deps demo check check-slow bench benchparts charts lint install uninstall clean dist deb
