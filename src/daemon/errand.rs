@@ -10,17 +10,14 @@ use std::os::unix::net::UnixStream;
 use nix::sys::signal::Signal;
 
 use super::client::Answer;
-use super::doors::Doors;
 use super::generation::Cause;
 use super::load::{self, Bounds};
 use super::master::Master;
 use super::service::{Said, Service};
 use super::vars::TRYTIMEOUT;
 use crate::base::clock::{Ms, now};
-use crate::base::log;
 use crate::base::verbs::Args;
-use crate::sys::proc::{Death, Fork, fork, kill, leave, new_session, unblock_signals};
-use crate::sys::title;
+use crate::sys::proc::{Death, Fork, fork, kill, leave};
 
 /// Errands at a time.
 const MOST: usize = 4;
@@ -72,9 +69,6 @@ impl<S: Service> Master<S> {
             Fork::Parent(pid) => pid,
             Fork::Child => {
                 drop(ours);
-                self.let_go();
-                (self.doors, self.trial) = (Doors::default(), None);
-                self.passed = Doors::default();
                 nix::unistd::alarm::set((seconds + GRACE) as u32);
                 leave(i32::from(self.run_errand(theirs, which, args).is_err()))
             }
@@ -93,10 +87,7 @@ impl<S: Service> Master<S> {
 
     /// In the child.
     fn run_errand(&mut self, mut channel: UnixStream, which: usize, args: &Args) -> io::Result<()> {
-        log::after_fork();
-        title::set(format!("{}: errand", S::TABLES.name).as_bytes());
-        new_session()?;
-        unblock_signals()?;
+        self.set_apart("errand")?;
         let mut line = |kind: u8, text: &str| {
             let text = text.bytes().map(|b| if b < 0x20 { b' ' } else { b });
             let line: Vec<u8> = std::iter::once(kind).chain(text).chain([b'\n']).collect();

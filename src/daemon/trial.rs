@@ -1,6 +1,7 @@
 //! PRIVILEGED. Trials: a candidate is loaded by a pool of its own; it
 //! becomes current, or nothing has changed.
 
+use std::io;
 use std::os::unix::net::UnixStream;
 
 use nix::sys::signal::Signal;
@@ -14,7 +15,9 @@ use super::pool::{self, Nest};
 use super::service::Service;
 use super::vars::{BACKLOG, GENERATION, TRYTIMEOUT, set_log};
 use crate::base::clock::now;
-use crate::sys::proc::{Fork, fork, kill};
+use crate::base::log;
+use crate::sys::proc::{Fork, fork, kill, new_session, unblock_signals};
+use crate::sys::title;
 
 impl<S: Service> Master<S> {
     /// Tries a candidate in a pool of its own.
@@ -67,10 +70,25 @@ impl<S: Service> Master<S> {
         self.errands.clear();
         (self.upgrade, self.heir) = (None, None);
         self.pidfile = None;
+        self.trial = None;
+        (self.doors, self.passed) = (Doors::default(), Doors::default());
         if let Some(ready) = self.ready.take() {
             ready(false);
         }
         self.signals.forget();
+    }
+
+    /// In a child that is no pool: the same, and a name and a session of its
+    /// own.
+    ///
+    /// # Errors
+    /// What the kernel says.
+    pub(super) fn set_apart(&mut self, role: &str) -> io::Result<()> {
+        self.let_go();
+        log::after_fork();
+        title::set(format!("{}: {role}", S::TABLES.name).as_bytes());
+        new_session()?;
+        unblock_signals()
     }
 
     /// In the child.
@@ -84,7 +102,6 @@ impl<S: Service> Master<S> {
         self.let_go();
         set_log(&config.vars);
         let doors = doors.for_pool(&config);
-        (self.doors, self.passed) = (Doors::default(), Doors::default());
         config.vars.put(GENERATION, generation.to_string());
         let Some(death) = self.death.take() else {
             crate::sys::proc::leave(1)

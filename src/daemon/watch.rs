@@ -6,14 +6,11 @@ use std::sync::atomic::Ordering::Relaxed;
 
 use super::board::Field;
 use super::client::Answer;
-use super::doors::Doors;
 use super::follow::{Watched, follow};
 use super::load;
 use super::master::Master;
 use super::service::Service;
-use crate::base::log;
-use crate::sys::proc::{Fork, fork, leave, new_session, unblock_signals};
-use crate::sys::title;
+use crate::sys::proc::{Fork, fork, leave};
 
 /// Who follows a session.
 pub(super) struct Watcher {
@@ -52,16 +49,10 @@ impl<S: Service> Master<S> {
     /// In the child.
     fn become_watcher(&mut self, client: u64, watched: Watched) -> Result<(), String> {
         let stream = self.control.as_mut().and_then(|c| c.give_away(client));
-        self.let_go();
-        (self.doors, self.trial) = (Doors::default(), None);
-        self.passed = Doors::default();
-        log::after_fork();
-        title::set(format!("{}: watch", S::TABLES.name).as_bytes());
+        self.set_apart("watch").map_err(|why| why.to_string())?;
         let (Some(stream), Some(death)) = (stream, &self.death) else {
             return Ok(());
         };
-        let session = new_session().and_then(|()| unblock_signals());
-        session.map_err(|why| why.to_string())?;
         load::give_up_all(&self.config)?;
         follow(stream, death, &self.board, watched).map_err(|why| why.to_string())
     }
