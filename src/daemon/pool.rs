@@ -113,6 +113,32 @@ pub(crate) fn run<S: Service>(nest: Nest) -> ! {
     leave(status)
 }
 
+/// Loads the configuration, says so, and waits until it is wanted; else the
+/// status with which to leave.
+fn prepare<S: Service>(
+    config: &mut Config,
+    channel: &mut UnixStream,
+) -> io::Result<Result<(S, Bounds), i32>> {
+    // Should the master be killed meanwhile nobody else ends a pool that hangs.
+    let seconds = config.vars.number(TRYTIMEOUT) + GRACE / 1000;
+    nix::unistd::alarm::set(seconds as u32);
+    let loaded = load::load::<S>(config).and_then(|service| {
+        let bounds = Bounds::set(&service, config)?;
+        Ok((service, bounds))
+    });
+    if let Err(why) = &loaded {
+        channel.write_all(load::refusal(why).as_bytes())?;
+        return Ok(Err(1));
+    }
+    channel.write_all(load::ready(config).as_bytes())?;
+    // The master answers when this generation is current, or hangs up.
+    if channel.read(&mut [0; 1])? == 0 {
+        return Ok(Err(0));
+    }
+    nix::unistd::alarm::cancel();
+    Ok(loaded.map_err(|_| 1))
+}
+
 fn live<S: Service>(mut nest: Nest) -> io::Result<i32> {
     crate::sys::proc::new_session()?;
     // They are for the master; who sends them to all of its processes means it, too.
@@ -122,26 +148,10 @@ fn live<S: Service>(mut nest: Nest) -> io::Result<i32> {
     let Some(mut channel) = nest.channel.take() else {
         return Ok(1);
     };
-    // Should the master be killed meanwhile nobody else ends a pool that hangs.
-    let seconds = nest.config.vars.number(TRYTIMEOUT) + GRACE / 1000;
-    nix::unistd::alarm::set(seconds as u32);
-    let loaded = load::load::<S>(&mut nest.config).and_then(|service| {
-        let bounds = Bounds::set(&service, &nest.config)?;
-        Ok((service, bounds))
-    });
-    let (service, bounds) = match loaded {
+    let (service, bounds) = match prepare::<S>(&mut nest.config, &mut channel)? {
         Ok(loaded) => loaded,
-        Err(why) => {
-            channel.write_all(load::refusal(&why).as_bytes())?;
-            return Ok(1);
-        }
+        Err(status) => return Ok(status),
     };
-    channel.write_all(load::ready(&nest.config).as_bytes())?;
-    // The master answers when this generation is current, or hangs up.
-    if channel.read(&mut [0; 1])? == 0 {
-        return Ok(0);
-    }
-    nix::unistd::alarm::cancel();
     nest.channel = Some(channel);
     bounds.log(nest.generation);
     let children = Brood::new(nest.board.slots())?;

@@ -269,14 +269,8 @@ fn before(generation: u64, rotated: Ms, secrets: Secrets) -> Before {
     }
 }
 
-fn live<S: Service>(
-    mut plan: Plan,
-    passed: Passed,
-    heir: Option<Heir>,
-    ready: Ready,
-    before: Before,
-) -> Result<(), String> {
-    let name = S::TABLES.name;
+/// Takes on the manners of a daemon.
+fn behave() -> Result<(), String> {
     crate::sys::title::init();
     // It will hold keys and, as root, reads files that nobody else may.
     proc::no_core().map_err(|why| format!("cannot forbid core files: {why}"))?;
@@ -285,12 +279,17 @@ fn live<S: Service>(
     proc::unblock_signals().map_err(|why| format!("sigprocmask: {why}"))?;
     proc::ignore_signals(&[Signal::SIGXFSZ]).map_err(|why| format!("sigaction: {why}"))?;
     nix::sys::stat::umask(nix::sys::stat::Mode::from_bits_truncate(0o022));
-    let sessionlimit = plan.config.vars.number(SESSIONLIMIT) as usize;
-    let board = Board::map(sessionlimit, S::TABLES.areas)
-        .map_err(|why| format!("no memory for {sessionlimit} slots: {why}"))?;
-    board.rotate(before.secrets.previous);
-    board.rotate(before.secrets.current);
-    board.publish(&plan.config);
+    Ok(())
+}
+
+/// The page that all processes share, and what the log keeps there.
+fn board(config: &Config, secrets: &Secrets) -> Result<Board, String> {
+    let slots = config.vars.number(SESSIONLIMIT) as usize;
+    let board = Board::map(slots, config.tables.areas)
+        .map_err(|why| format!("no memory for {slots} slots: {why}"))?;
+    board.rotate(secrets.previous);
+    board.rotate(secrets.current);
+    board.publish(config);
     log::share(Knobs {
         level: board.live(LOGLEVEL),
         debug: board.debug,
@@ -299,6 +298,19 @@ fn live<S: Service>(
         events: board.events(),
         turn: board.head(Head::LogTurn),
     });
+    Ok(board)
+}
+
+fn live<S: Service>(
+    mut plan: Plan,
+    passed: Passed,
+    heir: Option<Heir>,
+    ready: Ready,
+    before: Before,
+) -> Result<(), String> {
+    let name = S::TABLES.name;
+    behave()?;
+    let board = board(&plan.config, &before.secrets)?;
     log::open(name, &plan.target).map_err(|why| format!("{:?}: {why}", plan.target))?;
     set_log(&plan.config.vars);
     plan.config.vars.put(PID, std::process::id().to_string());
@@ -312,7 +324,7 @@ fn live<S: Service>(
         "-",
         version = env!("CARGO_PKG_VERSION"),
         user = plan.config.vars.text(USER),
-        sessionlimit = sessionlimit
+        sessionlimit = board.slots()
     );
     for (socket, why) in &passed.odd {
         event!(SOCKET_UNUSED, "-", name = socket, why = why);

@@ -3,7 +3,7 @@
 use std::io::Read;
 use std::path::Path;
 
-use super::config::Config;
+use super::config::{Config, Kind};
 use super::service::Tables;
 use crate::base::debug;
 use crate::base::events::EVENTS;
@@ -123,79 +123,44 @@ fn common((pattern, act, help): &(&str, Act, &str)) -> Verb<Act> {
     row((*pattern).into(), *act, (*help).into(), keys)
 }
 
+/// The words for objects of kind number `n`.
+#[rustfmt::skip]
+fn of_kind(n: usize, kind: &Kind) -> Vec<Verb<Act>> {
+    const NONE: &[Var] = &[];
+    let (name, keys, states) = (kind.name, kind.keys, kind.states.join("|"));
+    let options = if keys.is_empty() { "" } else { " [KEY=VALUE...]" };
+    let all = [
+        (kind.file.is_some(),     format!("{name} load ID"),                     Act::Load(n),   kind.help,                           NONE),
+        (kind.file.is_none(),     format!("{name} add ID {}{options}", kind.holes), Act::Add(n), kind.help,                           keys),
+        (!keys.is_empty(),        format!("{name} change ID KEY=VALUE{options}"), Act::Change(n), "changes its options",              keys),
+        (!kind.states.is_empty(), format!("{name} {states} ID"),                 Act::Switch(n), "switches it; ID may be all",        NONE),
+        (true,                    format!("{name} delete ID"),                   Act::Delete(n), "takes it out",                      NONE),
+        (kind.ordered,            format!("{name} order ID..."),                 Act::Order(n),  "brings all of them into this order", NONE),
+        (kind.reloads,            format!("{name} reload [ID]"),                 Act::Reload(n), "loads it, or all of them, anew",    NONE),
+        (true,                    format!("{name} list"),                        Act::List(n),   "lists them",                        NONE),
+    ];
+    let there = all.into_iter().filter(|(is, ..)| *is);
+    there.map(|(_, pattern, act, help, keys)| row(pattern, act, help.into(), keys)).collect()
+}
+
 /// The words of a program.
 pub(crate) fn table(tables: &Tables) -> Vec<Verb<Act>> {
-    let mut verbs: Vec<_> = COMMON.iter().map(common).collect();
-    for (n, kind) in tables.kinds.iter().enumerate() {
-        let (name, options) = (
-            kind.name,
-            if kind.keys.is_empty() {
-                ""
-            } else {
-                " [KEY=VALUE...]"
-            },
-        );
-        let mut add = |pattern: String, act, help: &str, keys| {
-            verbs.push(row(pattern, act, help.into(), keys))
-        };
-        match kind.file {
-            Some(_) => add(format!("{name} load ID"), Act::Load(n), kind.help, &[]),
-            None => add(
-                format!("{name} add ID {}{options}", kind.holes),
-                Act::Add(n),
-                kind.help,
-                kind.keys,
-            ),
-        }
-        if !options.is_empty() {
-            add(
-                format!("{name} change ID KEY=VALUE [KEY=VALUE...]"),
-                Act::Change(n),
-                "changes its options",
-                kind.keys,
-            );
-        }
-        if !kind.states.is_empty() {
-            add(
-                format!("{name} {} ID", kind.states.join("|")),
-                Act::Switch(n),
-                "switches it; ID may be all",
-                &[],
-            );
-        }
-        add(
-            format!("{name} delete ID"),
-            Act::Delete(n),
-            "takes it out",
-            &[],
-        );
-        if kind.ordered {
-            add(
-                format!("{name} order ID..."),
-                Act::Order(n),
-                "brings all of them into this order",
-                &[],
-            );
-        }
-        if kind.reloads {
-            add(
-                format!("{name} reload [ID]"),
-                Act::Reload(n),
-                "loads it, or all of them, anew",
-                &[],
-            );
-        }
-        add(format!("{name} list"), Act::List(n), "lists them", &[]);
-    }
-    for (n, word) in tables.words.iter().enumerate() {
+    let kinds = tables.kinds.iter().enumerate();
+    let own = tables.words.iter().enumerate().map(|(n, word)| {
         let act = if word.acts { Act::Do(n) } else { Act::Own(n) };
-        verbs.push(row(word.pattern.into(), act, word.help.into(), &[]));
-    }
-    for (n, word) in tables.errands.iter().enumerate() {
+        row(word.pattern.into(), act, word.help.into(), &[])
+    });
+    let errands = tables.errands.iter().enumerate().map(|(n, word)| {
         let (pattern, help) = (word.pattern.into(), word.help.into());
-        verbs.push(row(pattern, Act::Errand(n), help, &[]));
-    }
-    verbs
+        row(pattern, Act::Errand(n), help, &[])
+    });
+    COMMON
+        .iter()
+        .map(common)
+        .chain(kinds.flat_map(|(n, kind)| of_kind(n, kind)))
+        .chain(own)
+        .chain(errands)
+        .collect()
 }
 
 /// Applies a word that changes the configuration.

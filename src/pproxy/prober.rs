@@ -147,34 +147,37 @@ impl Prober {
                 client: None,
                 header: Header::Local,
             };
+            let patience = match plan.slow {
+                true => seat.var(CONNECTTIMEOUT) * 1000,
+                false => QUICK,
+            };
             let result = match stream {
-                Ok(stream) => {
-                    let patience = match plan.slow {
-                        true => seat.var(CONNECTTIMEOUT) * 1000,
-                        false => QUICK,
-                    };
-                    ask(&caller, backend, stream, at, patience)
-                }
+                Ok(stream) => ask(&caller, backend, stream, at, patience),
                 Err(why) => Err(Failure::connect(at, why)),
             };
-            let Err(failure) = result else {
-                backend.heard(seat, News::Probed);
-                plan.tried(now(), plan.slow, backend.spread(now()));
-                continue;
-            };
-            let slow = match failure.why {
-                Broken::Stop(_) => return,
-                Broken::Timeout => failure.state != "connect",
-                Broken::Io(_) => false,
-            };
-            debug!(Session, sid, probe = backend.id, state = failure.state);
-            backend.note(seat, &failure);
-            let refused = is_temporary(&failure.why.to_string());
-            backend.heard(seat, if refused { News::Refused } else { News::Silent });
-            plan.tried(now(), slow, backend.spread(now()));
+            match result {
+                Ok(()) => {
+                    backend.heard(seat, News::Probed);
+                    plan.tried(now(), plan.slow, backend.spread(now()));
+                }
+                Err(failure) if matches!(failure.why, Broken::Stop(_)) => return,
+                Err(failure) => failed(&caller, backend, plan, &failure),
+            }
         }
         seat.show(Text::Doing, b"");
     }
+}
+
+/// Remembers that a backend has not served.
+fn failed(caller: &Caller<'_>, backend: &Backend, plan: &mut Plan, failure: &Failure) {
+    let seat = caller.seat;
+    let sid = caller.sid;
+    debug!(Session, sid, probe = backend.id, state = failure.state);
+    backend.note(seat, failure);
+    let refused = is_temporary(&failure.why.to_string());
+    backend.heard(seat, if refused { News::Refused } else { News::Silent });
+    let slow = matches!(failure.why, Broken::Timeout) && failure.state != "connect";
+    plan.tried(now(), slow, backend.spread(now()));
 }
 
 /// Asks a backend whether it would serve, and takes leave.

@@ -44,11 +44,8 @@ pub(super) fn receive(
     if seat.object_state(server.row) != 0 || !nets::holds(&server.allow, peer.ip()) {
         seat.count(Count::Denied as usize, 1);
         event!(PEER_DENIED, "-", rip = peer.ip());
-        return refuse(
-            server,
-            wire,
-            format!("{SYS_TEMP} no proxy is expected at your address"),
-        );
+        let why = format!("{SYS_TEMP} no proxy is expected at your address");
+        return refuse(server, wire, why);
     }
     seat.board()
         .set_mark(SERVER_MARK, seat.slot(), Object::mark(server.row));
@@ -57,32 +54,25 @@ pub(super) fn receive(
     let until = || began + seat.var(PREAMBLETIMEOUT) * 1000;
     let (client, lines) = match hear(&mut wire, server, peer, seat, &until) {
         Ok(heard) => heard,
-        Err(trouble) => {
+        Err(Trouble::Hang) => return seat.count(Count::Failed as usize, 1),
+        Err(Trouble::Tell(why)) => {
             seat.count(Count::Failed as usize, 1);
-            if let Trouble::Tell(why) = trouble {
-                event!(XPOP_BAD, "-", rip = peer.ip(), why = why);
-                refuse(server, wire, format!("{SYS_TEMP} {why}"));
-            }
-            return;
+            event!(XPOP_BAD, "-", rip = peer.ip(), why = why);
+            return refuse(server, wire, format!("{SYS_TEMP} {why}"));
         }
     };
-    match xpop::parse(&lines[0], &lines[1], &lines[2]) {
-        Ok(mut preamble) => {
-            preamble.ip = preamble.ip.or(client);
-            begin(places, server, &preamble, wire, peer, seat);
-        }
+    let [mailbox, sid, flags] = &lines;
+    let mut preamble = match xpop::parse(mailbox, sid, flags) {
+        Ok(preamble) => preamble,
         Err(flaw) => {
+            let (rip, why) = (peer.ip(), flaw.to_string());
             seat.count(Count::Failed as usize, 1);
-            event!(
-                MAILBOX_BAD,
-                "-",
-                rip = peer.ip(),
-                why = flaw.to_string(),
-                mbox = lines[0]
-            );
-            refuse(server, wire, format!("{SYS_PERM} {flaw}"));
+            event!(MAILBOX_BAD, "-", rip = rip, why = why, mbox = mailbox);
+            return refuse(server, wire, format!("{SYS_PERM} {why}"));
         }
-    }
+    };
+    preamble.ip = preamble.ip.or(client);
+    begin(places, server, &preamble, wire, peer, seat);
 }
 
 /// The client of whom a header tells, where one is demanded. What the
