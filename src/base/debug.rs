@@ -30,6 +30,7 @@ impl Area {
     pub(crate) const NAMES: &'static [&'static str] =
         &["control", "pool", "session", "auth", "check"];
 
+    /// The flag, as control words spell it.
     pub(crate) fn name(self) -> &'static str {
         Area::NAMES[self as usize]
     }

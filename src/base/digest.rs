@@ -23,6 +23,7 @@ pub(crate) fn sha256_hex(parts: &[&[u8]]) -> [u8; 64] {
 pub(crate) struct Digest(Sha256);
 
 impl Digest {
+    /// Octets that follow those before.
     pub(crate) fn add(&mut self, part: &[u8]) {
         self.0.update(part);
     }

@@ -158,12 +158,14 @@ impl Sink {
         })
     }
 
+    /// Lines to syslog are this process's from now on.
     pub(super) fn set_who(&mut self, who: Who) {
         if let Sink::Syslog(logger, _) = self {
             logger.formatter.who = who;
         }
     }
 
+    /// The syslog facility; a name that is none changes nothing.
     pub(super) fn set_facility(&mut self, name: &str) {
         if let Sink::Syslog(logger, _) = self {
             let formatter = &mut logger.formatter;

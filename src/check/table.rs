@@ -57,6 +57,7 @@ pub(crate) struct Moment {
 }
 
 impl Moment {
+    /// Now.
     pub(crate) fn now() -> Moment {
         let (seconds, micros) = wall();
         Moment {

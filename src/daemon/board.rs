@@ -202,6 +202,7 @@ impl Board {
         Ok(board)
     }
 
+    /// Where the secrets lie; see [`super::rotating`].
     pub(super) fn rotating(&self) -> &'static [AtomicU64] {
         self.rotating
     }
@@ -302,10 +303,12 @@ impl Board {
         self.len() - self.used() + self.count(State::Free)
     }
 
+    /// What the worker of this slot is doing.
     pub(crate) fn state(&self, slot: usize) -> State {
         State::from(self.states[slot].load(Acquire))
     }
 
+    /// The same, for the worker itself to say, and for who buries it.
     pub(crate) fn set_state(&self, slot: usize, state: State) {
         self.states[slot].store(state as u8, Release);
     }
@@ -359,6 +362,7 @@ impl Board {
         (0..self.used()).filter(bears)
     }
 
+    /// Takes all marks off a slot.
     pub(crate) fn clear_marks(&self, slot: usize) {
         (0..MARKS).for_each(|kind| self.set_mark(kind, slot, 0));
     }

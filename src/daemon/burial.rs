@@ -16,6 +16,7 @@ const SHORT_LIFE: Ms = 10_000;
 const LONGEST_PAUSE: Ms = 30_000;
 
 impl<S: Service> Master<S> {
+    /// Takes note of every child that has died.
     pub(super) fn reap(&mut self) {
         while let Ok(Some((pid, death))) = reap() {
             let known = self.errand_died(pid, death) || self.heir_died(pid, death);

@@ -101,6 +101,7 @@ impl Client {
         self.gone
     }
 
+    /// The connection, for somebody else to talk on.
     pub(super) fn into_stream(self) -> UnixStream {
         self.stream
     }

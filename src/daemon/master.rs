@@ -318,6 +318,7 @@ impl<S: Service> Master<S> {
         self.remove_pidfile();
     }
 
+    /// Removes the pid file, if it is ours.
     pub(super) fn remove_pidfile(&mut self) {
         if let Some(pidfile) = self.pidfile.take() {
             pidfile.remove();

@@ -97,6 +97,7 @@ impl Notify {
         self.send(&format!("RELOADING=1\nMONOTONIC_USEC={time}"));
     }
 
+    /// A shutdown begins.
     pub(super) fn stopping(&self, how: &str) {
         self.send(&format!("STOPPING=1\nSTATUS=shutdown {how}"));
     }

@@ -70,6 +70,7 @@ impl Board {
     }
 }
 
+/// One generation: the process that has loaded it, and its workers.
 pub(super) struct Pool<S> {
     pub(super) nest: Nest,
     pub(super) service: S,

@@ -188,14 +188,17 @@ impl Seat {
         self.field(Field::Deadline).store(until, Relaxed);
     }
 
+    /// The board that the seat is on.
     pub(crate) fn board(&self) -> Board {
         self.board
     }
 
+    /// The number of the slot.
     pub(crate) fn slot(&self) -> usize {
         self.slot
     }
 
+    /// A field of the slot.
     pub(crate) fn field(&self, field: Field) -> &'static AtomicU64 {
         self.board.field(self.slot, field)
     }

@@ -75,6 +75,7 @@ pub(crate) enum Role {
 }
 
 impl Role {
+    /// The word for it in process titles.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Role::Master => "master",

@@ -64,6 +64,7 @@ impl<S: Service> Master<S> {
         }
     }
 
+    /// Is a shutdown, or a change of hands, complete?
     pub(super) fn finished(&mut self) -> bool {
         let empty = self.current.is_none() && self.old.is_empty();
         match self.ending {

@@ -28,6 +28,7 @@ impl Strain {
     /// All names, in order.
     pub(crate) const NAMES: &'static [&'static str] = &["OK", "WARN", "MAX"];
 
+    /// The word for it in variables and lists.
     pub(crate) fn name(self) -> &'static str {
         Strain::NAMES[self as usize]
     }

@@ -116,6 +116,10 @@ impl<S: Service> Master<S> {
         })
     }
 
+    /// Hears the pool that is being tried, and acts if it has made up its mind.
+    ///
+    /// # Errors
+    /// The first generation could not be loaded: the daemon does not come to life.
     pub(super) fn hear_trial(&mut self) -> Result<(), String> {
         let Some(trial) = &mut self.trial else {
             return Ok(());
@@ -202,6 +206,7 @@ impl<S: Service> Master<S> {
         }
     }
 
+    /// Gives up what is being tried, since the daemon ends.
     pub(super) fn end_trial(&mut self, why: &str) {
         if self.trial.as_ref().is_some_and(|t| t.cause != Cause::Start) {
             let _ = self.reject(why.into());
@@ -210,6 +215,7 @@ impl<S: Service> Master<S> {
         }
     }
 
+    /// Tells who has asked for a change, if anybody waits, what came of it.
     pub(super) fn answer(&mut self, cause: Cause, answer: Answer) {
         let Cause::Client(id) = cause else { return };
         if let Some(client) = self.control.as_mut().and_then(|c| c.client(id)) {

@@ -70,6 +70,7 @@ pub(super) struct Relief {
 }
 
 impl Relief {
+    /// May we still have to take our place back?
     pub(super) fn is_on_trial(&self) -> bool {
         now() < self.until
     }
@@ -174,6 +175,7 @@ impl<S: Service> Master<S> {
         heir.map(|heir| heir.dead = Some(death)).is_some()
     }
 
+    /// Hears the program that is to take our place, and acts on what it says.
     pub(super) fn hear_upgrade(&mut self) {
         while let Some(upgrade) = &mut self.upgrade {
             match upgrade.hear() {

@@ -37,6 +37,7 @@ pub(super) const MET: u8 = 32;
 pub(super) const UNREAD: u8 = 128;
 
 impl Entry {
+    /// Does it bear this mark?
     pub(super) fn is(&self, mark: u8) -> bool {
         self.marks & mark != 0
     }
@@ -52,6 +53,7 @@ pub(crate) struct LeftOut {
 }
 
 impl LeftOut {
+    /// One more was left out.
     pub(super) fn add(&mut self, name: &[u8], why: &'static str) {
         self.count += 1;
         self.first.get_or_insert_with(|| (name.to_vec(), why));
@@ -218,6 +220,7 @@ pub(super) fn sort(names: &[u8], entries: &mut [Entry]) {
     });
 }
 
+/// The name of a message, out of those of all.
 pub(super) fn name_in<'n>(names: &'n [u8], entry: &Entry) -> &'n [u8] {
     &names[entry.range()]
 }

@@ -42,6 +42,7 @@ pub(super) struct Wish {
     pub(super) json: bool,
 }
 
+/// The options of the command line.
 #[rustfmt::skip]
 pub(super) fn options() -> Options {
     let mut options = Options::new();

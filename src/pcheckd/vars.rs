@@ -30,9 +30,10 @@ mod keys {
 }
 pub(super) use keys::{ALLOW, CHECKKEY};
 
-/// Place of the one kind there is.
+/// Place of the servers in [`KINDS`].
 pub(super) const SERVERS: usize = 0;
 
+/// What there is besides variables.
 pub(super) static KINDS: &[Kind] = &[
     Kind {
         name: "server",
@@ -74,6 +75,7 @@ pub(super) enum Count {
     Unread,
 }
 
+/// The names of [`Count`]s.
 #[rustfmt::skip]
 pub(super) static COUNTERS: &[&str] = &[
     "questions", "denied", "disabled", "bad", "failed",

@@ -52,10 +52,12 @@ impl Accounts {
         Ok(Accounts { hasher, hashes })
     }
 
+    /// Is there no account at all?
     pub(super) fn is_empty(&self) -> bool {
         self.hashes.is_empty()
     }
 
+    /// Is this the mailbox of an account?
     pub(super) fn has(&self, mailbox: &[u8]) -> bool {
         let hash = self.hasher.hash_one(mailbox);
         self.hashes.binary_search(&hash).is_ok()

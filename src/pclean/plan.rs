@@ -6,14 +6,17 @@ use crate::base::log::Target;
 use crate::base::opt::{Matches, Options};
 use crate::base::paths;
 
+/// The command line, as `-h` shows it.
 pub(super) const SYNOPSIS: &str = "[-ahqVx] [-D DIRECTORY=DAYS] [-l LOG] [-m SPOOL] \
      [-o FOLDER=DAYS] [-r RATE] [--force]";
 
+/// Seconds of a day.
 pub(super) const DAY: u64 = 86_400;
 
 /// Removals a second, unless another number is given.
 const RATE: u64 = 500;
 
+/// What is to be done.
 #[derive(Debug)]
 pub(super) struct Plan {
     pub(super) spool: PathBuf,
@@ -33,6 +36,7 @@ pub(super) struct Plan {
     ages: Vec<(Vec<u8>, u64)>,
 }
 
+/// The options of the command line.
 pub(super) fn options() -> Options {
     let mut options = Options::new();
     options.optflag(
@@ -67,6 +71,10 @@ pub(super) fn options() -> Options {
 }
 
 impl Plan {
+    /// What the command line says.
+    ///
+    /// # Errors
+    /// Which option is wrong, and what would be right.
     pub(super) fn of(matches: &Matches) -> Result<Plan, String> {
         if let Some(word) = matches.free.first() {
             return Err(format!("{word:?} belongs to no option"));

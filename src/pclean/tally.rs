@@ -81,6 +81,7 @@ impl<'p> Tally<'p> {
         }
     }
 
+    /// Tells of a failure, and counts it.
     pub(super) fn failed(&mut self, path: &[u8], why: &str) {
         self.counts.failed += 1;
         self.line(format_args!("failed {}: {why}", path.escape_ascii()));

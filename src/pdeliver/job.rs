@@ -12,12 +12,14 @@ use crate::base::opt::{Matches, Options};
 use crate::base::paths;
 use crate::maildir::quota::Limits;
 
+/// The command line, as `-h` shows it.
 pub(super) const SYNOPSIS: &str = "[-bcehV] [-d RECIPIENT] [-f LF|CRLF|NET] [-i ID] [-l LOG] \
      [-m SPOOL] [-q MBYTE] [-Q NUMBER] [-r SENDER] [--] MAILBOX";
 
 /// Octets of the unit in which a quota is given.
 const MBYTE: u64 = 1024 * 1024;
 
+/// What the command line asks for.
 #[derive(Debug)]
 pub(super) struct Job {
     pub(super) spool: PathBuf,
@@ -35,6 +37,7 @@ pub(super) struct Job {
     pub(super) fields: Vec<u8>,
 }
 
+/// The options of the command line.
 pub(super) fn options() -> Options {
     let mut options = Options::new();
     options.optflag("b", "bounce", "status 73, not 75, if the mailbox is full");

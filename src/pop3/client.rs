@@ -47,6 +47,7 @@ pub(crate) enum State {
 }
 
 impl State {
+    /// The word for it in the log.
     pub(crate) fn name(self) -> &'static str {
         match self {
             State::Preamble => "preamble",

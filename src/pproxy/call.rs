@@ -152,6 +152,7 @@ impl Caller<'_> {
         }))
     }
 
+    /// Logs why a backend does not serve this client.
     pub(super) fn log_failed(&self, backend: &Backend, failure: &Failure) {
         self.seat.count(Count::BackendFailed as usize, 1);
         backend.count(self.seat, AtBackend::Failed, 1);

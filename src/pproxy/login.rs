@@ -111,6 +111,7 @@ impl<'s> Session<'s> {
         self.tell_refusal(&reply, due)
     }
 
+    /// Logs and counts a refused login; `delay` is in milliseconds.
     pub(super) fn log_refused(&self, user: &[u8], pdm: Option<&str>, why: &str, delay: Ms) {
         self.count(Count::LoginsRefused, 1);
         event!(

@@ -282,6 +282,7 @@ impl<'s> Session<'s> {
         Next::Leave
     }
 
+    /// Counts something; see [`Seat::count`].
     pub(super) fn count(&self, what: Count, by: u64) {
         self.seat.count(what as usize, by);
     }

@@ -72,6 +72,7 @@ pub(crate) enum Proto {
 }
 
 impl Proto {
+    /// The protocol that the options of a backend name.
     pub(super) fn of(object: &Object) -> Proto {
         let number = |key| object.keys.number(key);
         let plain = number(vars::backend::LOGIN) == 1;

@@ -15,6 +15,7 @@ pub(crate) enum Soft {
 }
 
 impl Soft {
+    /// The word for it in the log.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Soft::Empty => "empty",

@@ -169,6 +169,7 @@ impl Session<'_> {
         }
     }
 
+    /// Would STLS be obeyed now?
     pub(super) fn offers_stls(&self) -> bool {
         self.vserv.tls.when == STARTTLS && self.wire.stream.channel().is_none()
     }

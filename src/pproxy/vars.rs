@@ -238,6 +238,7 @@ static KINDS: &[Kind] = &[
     scrape::KIND,
 ];
 
+/// What the kit has to know of the proxy.
 pub(crate) static TABLES: Tables = Tables {
     name: "pproxy",
     vars: VARS,

@@ -53,9 +53,10 @@ pub(super) const MAILBOX_MARK: usize = 0;
 /// The mark of a session that came in at a server.
 pub(super) const SERVER_MARK: usize = 1;
 
-/// Place of the one kind there is.
+/// Place of the servers in [`KINDS`].
 pub(super) const SERVERS: usize = 0;
 
+/// What there is besides variables.
 pub(super) static KINDS: &[Kind] = &[
     Kind {
         name: "server",
@@ -99,6 +100,7 @@ pub(super) enum Count {
     Commands,
 }
 
+/// The names of [`Count`]s, then one for each command.
 #[rustfmt::skip]
 pub(super) static COUNTERS: &[&str] = &[
     "sessions", "denied", "failed", "in_use", "taken_over", "messages_retrieved", "messages_deleted", "octets_in", "octets_out", "bad_commands",

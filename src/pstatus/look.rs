@@ -14,6 +14,7 @@ pub(super) struct Row {
 }
 
 impl Row {
+    /// Takes a row of a list apart; what is no `key=value` is left out.
     pub(super) fn parse(line: &str) -> Row {
         let field = |word: Vec<u8>| {
             let at = word.iter().position(|&b| b == b'=')?;

@@ -28,6 +28,7 @@ impl Sort {
         Sort::ALL[(self as usize + 1) % Sort::ALL.len()]
     }
 
+    /// The word for it on the screen.
     pub(super) fn name(self) -> &'static str {
         ["age", "peer", "user", "doing", "server"][self as usize]
     }

@@ -33,6 +33,7 @@ pub(super) enum Key {
     Leave,
 }
 
+/// A terminal in raw mode, until it is dropped.
 pub(super) struct Screen {
     keys: File,
     raw: Arc<Raw>,

@@ -23,10 +23,12 @@ impl Table {
         }
     }
 
+    /// Adds a row, a cell a column.
     pub(super) fn row(&mut self, cells: Vec<String>) {
         self.rows.push(cells);
     }
 
+    /// Has it no rows?
     pub(super) fn is_empty(&self) -> bool {
         self.rows.is_empty()
     }

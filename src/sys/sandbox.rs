@@ -140,6 +140,10 @@ mod openbsd {
     use std::os::unix::ffi::OsStrExt;
     use std::path::Path;
 
+    /// Unveils and pledges what is granted.
+    ///
+    /// # Errors
+    /// What the kernel says; programs cannot be granted here.
     pub(super) fn restrict(grants: &Grants) -> io::Result<()> {
         if grants.exec {
             return Err(io::ErrorKind::Unsupported.into());

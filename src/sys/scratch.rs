@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 
+/// A folder for a test, removed when it is dropped.
 pub(crate) struct Scratch(PathBuf);
 
 impl Scratch {
@@ -15,6 +16,7 @@ impl Scratch {
         Scratch(path)
     }
 
+    /// Where it is.
     pub(crate) fn path(&self) -> &Path {
         &self.0
     }

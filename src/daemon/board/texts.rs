@@ -5,10 +5,12 @@ use std::sync::atomic::{AtomicU64, Ordering::Acquire, Ordering::Relaxed, Orderin
 use super::{Board, TEXT, TEXTS, Text};
 
 impl Board {
+    /// The words of a text: its sequence number, then the octets.
     pub(super) fn text_words(&self, slot: usize, text: Text) -> &'static [AtomicU64] {
         &self.words(slot)[TEXTS + text as usize * TEXT..][..TEXT]
     }
 
+    /// Empties all texts of a slot.
     pub(crate) fn clear_texts(&self, slot: usize) {
         for text in [Text::Sid, Text::Peer, Text::User, Text::Doing] {
             self.set_text(slot, text, b"");

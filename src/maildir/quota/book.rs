@@ -29,6 +29,7 @@ impl Sum {
         }
     }
 
+    /// Both together; what is too large stays at the limit of the type.
     pub(crate) fn plus(self, other: Sum) -> Sum {
         Sum {
             octets: self.octets.saturating_add(other.octets),
@@ -36,6 +37,7 @@ impl Sum {
         }
     }
 
+    /// The same, taken away.
     pub(crate) fn negative(self) -> Sum {
         Sum {
             octets: self.octets.saturating_neg(),

@@ -139,6 +139,7 @@ pub(crate) struct Subject {
 }
 
 impl Subject {
+    /// The subject of a certificate; nothing of it is trusted to be text.
     pub(super) fn of(name: &X509NameRef) -> Subject {
         let mut parts = Vec::new();
         let mut names = Vec::new();
