@@ -109,7 +109,8 @@ holds pdeliver.8 7 'pdeliver(8): a message is stored'
 holds pdm_any.8 2 'pdm_any(8): another one where the module looks for it'
 is "$(find /var/spool/popular/8/ff/joe/new -type f | wc -l)" 2 'there it is'
 holds pclean.8 1 'pclean(8): what would be removed'
-for box in 3/joe 3/2d/joe 8/ff/joe; do echo "*:${box#*/}:!:b1:$box"; done >/etc/popular/users
+echo '# who has a mailbox' >/etc/popular/users
+for box in 3/joe 3/2d/joe 8/ff/joe; do echo "*:${box#*/}:!:b1:$box"; done >>/etc/popular/users
 sed 's/^\([^ ]* \)\{5\}vmail //' "$BLOCKS/pclean.8.2" >"$T/cron"
 su -s /bin/sh vmail "$T/cron" >"$T/cron.out" 2>&1
 like "$? $(cat "$T/cron.out")" '^0 .* failed: 0' 'cron(8) removes it'
