@@ -7,7 +7,7 @@ WAIT=120
 HELD=${HELD:-5000}
 RUNS=${RUNS:-5}
 LOGINS=${LOGINS:-20000}
-plan 6
+plan 7
 
 # shellcheck disable=SC3045
 ulimit -n $((HELD + 1000)) 2>/dev/null || skip_all "$HELD descriptors are not to be had"
@@ -70,14 +70,24 @@ while [ $run -lt "$RUNS" ]; do
 done
 answered=$(tail -n 1 "$T/seen.log" | cut -d ' ' -f 2)
 is "$(cat "$T/failed.log")" '' 'all logins succeed meanwhile' "$(tail -n 3 "$T/login.log")"
-[ "${answered:-0}" -gt 20 ]
+[ "${answered:-0}" -ge "$RUNS" ]
 ok $? 'the observers are answered' "$(tail -n 3 "$T/seen.log")"
 : >"$T/on"
 grown() { [ "$(tail -n 1 "$T/seen.log" | cut -d ' ' -f 2)" -gt $((answered + 150)) ]; }
 until_ok grown
 ok $? 'every one of them, again and again' "$(tail -n 3 "$T/seen.log")"
+# shellcheck disable=SC2016
+perl -MIO::Socket::UNIX -e '
+    my $s = IO::Socket::UNIX->new(Peer => $ARGV[0]) or die;
+    syswrite $s, "session list\n" x 20;
+    open my $f, ">", $ARGV[1];
+    select undef, undef, undef, 0.1 until -e $ARGV[2]' "$T/run/pproxy.ctrl" "$T/deaf" "$T/stop" &
+deaf=$!
+until_ok test -e "$T/deaf"
+sessions() { ctl pproxy session list state=busy | grep -c user=empty; }
+is "$(sessions)" "$HELD" 'one who asks and does not read keeps nobody from reading all of it'
 : >"$T/stop"
-wait $observers
+wait $observers $deaf
 median() { sort -n "$1" | sed -n "$(((RUNS + 1) / 2))p"; }
 without=$(median "$T/without")
 with=$(median "$T/with")
