@@ -1,7 +1,7 @@
 #!/bin/sh
 # pctl: words, files and pipes go to the daemon, and its answers to people and programs.
 . t/lib/tap.sh
-plan 36
+plan 37
 
 spool
 file pcheckd.rc <<EOC
@@ -29,6 +29,7 @@ is "$(show idletimeout)" 11m 'and shown'
 is "$(told server add 'a b' 127.0.0.1:0 | cut -c 1-25)" '1  pctl: wrong word "a b"' \
     'an argument with blanks is one word'
 like "$(told help set)" '\|    loglevel String ' 'help explains a word'
+is "$(told help set loglevel | tr '|' '\n' | grep -c '^    ')" 1 'or a line of which no more is known'
 
 is "$(told -n set idletimeout 12m)" '0 noted ' '-n finds nothing wrong with a word'
 is "$(show idletimeout)" 11m 'and does not do it'

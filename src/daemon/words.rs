@@ -267,11 +267,12 @@ pub(crate) fn help(
     start: &[String],
 ) -> Vec<String> {
     let first = |pattern: &str| -> Vec<String> { pattern.split(' ').map(String::from).collect() };
+    // A hole takes any word, so that a whole line can be asked for, too.
+    let is_hole = |word: &str| word.starts_with(|c: char| c == '[' || c.is_ascii_uppercase());
     let fits = |pattern: &str| {
-        first(pattern)
-            .iter()
-            .zip(start)
-            .all(|(a, b)| a.split('|').any(|w| w == b))
+        let words = first(pattern);
+        let mut pairs = words.iter().zip(start);
+        pairs.all(|(a, b)| is_hole(a) || a.split('|').any(|w| w == b))
     };
     let mut lines = Vec::new();
     for verb in verbs.iter().filter(|v| fits(&v.pattern)) {
@@ -284,13 +285,14 @@ pub(crate) fn help(
             );
         }
     }
-    if let [name] = start {
-        let vars = config
-            .vars
-            .iter()
-            .filter(|(var, _)| var.name == name || name == "set" || name == "show");
-        lines.extend(vars.map(|(var, _)| format!("    {:<40} {}", describe(var), var.help)));
-    }
+    let wanted = |name: &str| match start {
+        [word] if word == "set" || word == "show" => true,
+        [word] => word == name,
+        [verb, word, ..] => (verb == "set" || verb == "show") && word == name,
+        [] => false,
+    };
+    let vars = config.vars.iter().filter(|(var, _)| wanted(var.name));
+    lines.extend(vars.map(|(var, _)| format!("    {:<40} {}", describe(var), var.help)));
     if lines.is_empty() {
         let names: Vec<_> = tables.kinds.iter().map(|k| k.name).collect();
         lines.push(format!(
