@@ -139,7 +139,7 @@ on store1 tar -C /var/spool/popular -cf - joe | on store2 tar -C /var/spool/popu
 is "$(names store1 joe)" "$(names store2 .moving/joe)" 'it is copied'
 # shellcheck disable=SC2016
 on store2 sh -c 'cd /var/spool/popular/.moving/joe && for i in new cur; do
-        for file in "$i"/*; do [ ! -e "$file" ] || mv "$file" "../../joe/$file" || exit 1; done
+        find "$i" -type f -exec mv {} "../../joe/$i/" \; || exit 1
     done; for file in popular-uidl; do [ ! -e "$file" ] || mv "$file" ../../joe/; done && rm -r ../joe'
 ok $? 'and joined with what has come meanwhile'
 goes_on && last joe empty
