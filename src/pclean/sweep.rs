@@ -208,6 +208,12 @@ impl Sweeper<'_> {
             self.tally.passed(here.name, "no account, but it is in use");
             return Ok(());
         };
+        self.take_apart(here)
+    }
+
+    /// Removes a mailbox that is locked, but nothing that came during the last
+    /// day, and nothing that is not a mailbox's.
+    fn take_apart(&mut self, here: &Here<'_>) -> io::Result<()> {
         each_folder(here.dir, |folder, dir| {
             for part in PARTS {
                 self.empty(&dir, part)?;

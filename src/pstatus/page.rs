@@ -63,8 +63,6 @@ pub(super) fn summary(pace: &Pace<'_>) -> Vec<String> {
     let now = pace.now;
     let time = local(wall().0 as i64);
     let clock = format!("{:02}:{:02}:{:02}", time.hour, time.minute, time.second);
-    let per = |name: &str| rate(pace.sum(name));
-    let (busy, idle) = (now.sum("workers_busy"), now.sum("workers_idle"));
     let first = format!(
         "{clock}  {} {}  process {}  generation {}  load {}  sessions {}",
         now.program,
@@ -74,8 +72,18 @@ pub(super) fn summary(pace: &Pace<'_>) -> Vec<String> {
         now.var("loadstate"),
         now.var("sessionstate"),
     );
+    let mut lines = vec![first, happening(pace)];
+    lines.extend(alarm(pace).map(|what| format!("LOOK: {what}")));
+    lines
+}
+
+/// How many there are, and what they do each second.
+fn happening(pace: &Pace<'_>) -> String {
+    let now = pace.now;
+    let per = |name: &str| rate(pace.sum(name));
+    let (busy, idle) = (now.sum("workers_busy"), now.sum("workers_idle"));
     let most = now.var("maxsession");
-    let second = match now.program.as_str() {
+    match now.program.as_str() {
         "pproxy" => format!(
             "sessions {busy} of {most}, {idle} idle  logins/s {}  wrong {}  failed {}  in {}  out {}",
             per("logins_ok"),
@@ -100,10 +108,7 @@ pub(super) fn summary(pace: &Pace<'_>) -> Vec<String> {
             per("failed"),
             per("denied"),
         ),
-    };
-    let mut lines = vec![first, second];
-    lines.extend(alarm(pace).map(|what| format!("LOOK: {what}")));
-    lines
+    }
 }
 
 /// What an administrator should look at first, if there is anything.
