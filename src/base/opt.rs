@@ -2,11 +2,14 @@
 //! `-h` and `-V`, errors that name the program and the option.
 
 use std::ffi::OsString;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 pub(crate) use getopts::{Matches, Options, ParsingStyle};
 
+use super::log::Target;
 use super::out::{complain, say};
+use super::paths;
 
 /// What a command line asks for.
 pub(crate) enum Asked {
@@ -14,6 +17,20 @@ pub(crate) enum Asked {
     Run(Box<Matches>),
     /// All is said: leave with this status.
     Leave(ExitCode),
+}
+
+/// Adds the options of a tool that works in a spool; see [`spool`].
+pub(crate) fn of_spool(options: &mut Options) {
+    let log = "a file, stderr, syslog, or syslog:SOCKET";
+    options.optopt("l", "logfile", log, "LOG");
+    options.optopt("m", "mailboxdir", "the root of all mailboxes", "SPOOL");
+}
+
+/// What they say: the root of all mailboxes, and where to log.
+pub(crate) fn spool(matches: &Matches) -> (PathBuf, Target) {
+    let text = |name, usual: &str| matches.opt_str(name).unwrap_or(usual.into());
+    let log = Target::parse(&text("l", "syslog"));
+    (text("m", paths::SPOOL).into(), log)
 }
 
 /// Reads the command line of `program`. `synopsis` is what stands behind

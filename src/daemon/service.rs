@@ -34,6 +34,22 @@ pub(crate) struct Tables {
     pub(crate) errands: &'static [Errand],
 }
 
+#[cfg(test)]
+impl Tables {
+    /// A program that has nothing but a name.
+    pub(crate) const fn bare(name: &'static str) -> Tables {
+        Tables {
+            name,
+            vars: &[],
+            kinds: &[],
+            counters: &[],
+            areas: &[],
+            words: &[],
+            errands: &[],
+        }
+    }
+}
+
 /// A control word of a program that is obeyed by [`Service::errand`].
 pub(crate) struct Errand {
     /// As in [`crate::base::verbs`].

@@ -236,15 +236,7 @@ mod tests {
 
     #[test]
     fn of_a_hundred_thousand_sessions_few_are_looked_at_in_one_go() {
-        static TABLES: Tables = Tables {
-            name: "test",
-            vars: &[],
-            kinds: &[],
-            counters: &[],
-            areas: &[],
-            words: &[],
-            errands: &[],
-        };
+        static TABLES: Tables = Tables::bare("test");
         let (board, config) = (Board::map(100_000, &[]).unwrap(), Config::new(&TABLES));
         for slot in 0..board.len() {
             board.set_state(slot, State::Busy);

@@ -268,15 +268,7 @@ mod tests {
         }
     }
 
-    static TABLES: Tables = Tables {
-        name: "test",
-        vars: &[],
-        kinds: &[],
-        counters: &[],
-        areas: &[],
-        words: &[],
-        errands: &[],
-    };
+    static TABLES: Tables = Tables::bare("test");
 
     impl Service for Counting {
         const TABLES: &'static Tables = &TABLES;

@@ -3,8 +3,7 @@
 use std::path::PathBuf;
 
 use crate::base::log::Target;
-use crate::base::opt::{Matches, Options};
-use crate::base::paths;
+use crate::base::opt::{self, Matches, Options};
 
 /// The command line, as `-h` shows it.
 pub(super) const SYNOPSIS: &str = "[-ahqVx] [-D DIRECTORY=DAYS] [-l LOG] [-m SPOOL] \
@@ -51,13 +50,7 @@ pub(super) fn options() -> Options {
         "DIRECTORY=DAYS",
     );
     options.optflag("", "force", "however many mailboxes that are");
-    options.optopt(
-        "l",
-        "logfile",
-        "a file, stderr, syslog, or syslog:SOCKET",
-        "LOG",
-    );
-    options.optopt("m", "mailboxdir", "the root of all mailboxes", "SPOOL");
+    opt::of_spool(&mut options);
     options.optmulti(
         "o",
         "older",
@@ -79,19 +72,19 @@ impl Plan {
         if let Some(word) = matches.free.first() {
             return Err(format!("{word:?} belongs to no option"));
         }
-        let text = |name, usual: &str| matches.opt_str(name).unwrap_or(usual.into());
+        let (spool, log) = opt::spool(matches);
         let rate = match matches.opt_str("r") {
             None => RATE,
             Some(text) => whole(&text, 1_000_000).map_err(|why| format!("option -r {why}"))?,
         };
         let plan = Plan {
-            spool: text("m", paths::SPOOL).into(),
+            spool,
             act: matches.opt_present("x"),
             quiet: matches.opt_present("q"),
             accounts: matches.opt_present("a"),
             force: matches.opt_present("force"),
             rate,
-            log: Target::parse(&text("l", "syslog")),
+            log,
             aside: pairs(matches, "D")?
                 .into_iter()
                 .map(|(path, age)| (path.into(), age))

@@ -8,8 +8,7 @@ use super::format::Format;
 use super::trace;
 use crate::base::log::Target;
 use crate::base::names;
-use crate::base::opt::{Matches, Options};
-use crate::base::paths;
+use crate::base::opt::{self, Matches, Options};
 use crate::maildir::quota::Limits;
 
 /// The command line, as `-h` shows it.
@@ -50,13 +49,7 @@ pub(super) fn options() -> Options {
     );
     options.optopt("f", "format", "how the input is written", "LF|CRLF|NET");
     options.optopt("i", "id", "queue id of the MTA, for the log", "ID");
-    options.optopt(
-        "l",
-        "logfile",
-        "a file, stderr, syslog, or syslog:SOCKET",
-        "LOG",
-    );
-    options.optopt("m", "mailboxdir", "the root of all mailboxes", "SPOOL");
+    opt::of_spool(&mut options);
     options.optopt(
         "q",
         "quota",
@@ -81,16 +74,17 @@ impl Job {
         if let Err(why) = names::mailbox(mailbox.as_bytes()) {
             return Err(format!("mailbox {mailbox:?} {why}"));
         }
+        let (spool, log) = opt::spool(matches);
         let format = text("f", "LF");
         let Some(format) = Format::parse(&format) else {
             return Err(format!("format {format:?} is none of LF, CRLF, NET"));
         };
         Ok(Job {
-            spool: text("m", paths::SPOOL).into(),
+            spool,
             mailbox: mailbox.clone(),
             format,
             id: text("i", "-"),
-            log: Target::parse(&text("l", "syslog")),
+            log,
             create: matches.opt_present("c"),
             limits: limits(matches)?,
             bounce: matches.opt_present("b"),

@@ -125,13 +125,9 @@ mod tests {
         help: "",
     }];
     static TABLES: Tables = Tables {
-        name: "test",
         vars: VARS,
         kinds: KINDS,
-        counters: &[],
-        areas: &[],
-        words: &[],
-        errands: &[],
+        ..Tables::bare("test")
     };
 
     fn rig(title: &str) -> (Scratch, Config) {

@@ -21,13 +21,8 @@ static KINDS: &[Kind] = &[Kind {
     help: "",
 }];
 static TABLES: Tables = Tables {
-    name: "test",
-    vars: &[],
     kinds: KINDS,
-    counters: &[],
-    areas: &[],
-    words: &[],
-    errands: &[],
+    ..Tables::bare("test")
 };
 
 fn words(text: &str) -> Vec<String> {
