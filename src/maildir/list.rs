@@ -37,7 +37,7 @@ pub(super) const MET: u8 = 32;
 pub(super) const UNREAD: u8 = 128;
 
 impl Entry {
-    /// Does it bear this mark?
+    /// Does it bear one of these marks?
     pub(super) fn is(&self, mark: u8) -> bool {
         self.marks & mark != 0
     }

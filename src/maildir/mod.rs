@@ -6,7 +6,6 @@
 
 mod aside;
 pub(crate) mod body;
-mod cache;
 pub(crate) mod crlf;
 pub(crate) mod deliver;
 mod expunge;
@@ -20,6 +19,7 @@ pub(crate) mod quota;
 pub(crate) mod saved;
 mod scan;
 mod side;
+mod sizes;
 pub(crate) mod spool;
 pub(crate) mod uidl;
 

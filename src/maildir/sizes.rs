@@ -169,7 +169,7 @@ mod tests {
 
     #[test]
     fn what_was_counted_once_is_not_read_again() {
-        let mail = Box::new("cache");
+        let mail = Box::new("sizes");
         mail.put("new/1.a.h", "a\n");
         mail.put("cur/2.a.h,S=9:2,S", "b\nb\n");
         mail.put("new/3.a.h,S=1,W=3", "c");
@@ -195,7 +195,7 @@ mod tests {
 
     #[test]
     fn names_that_tell_all_sizes_need_no_file() {
-        let mail = Box::new("cache-none");
+        let mail = Box::new("sizes-none");
         mail.put("new/1.a.h,S=1,W=3", "a");
         told(&mail);
         assert_eq!(inode(&mail), None);
@@ -205,7 +205,7 @@ mod tests {
 
     #[test]
     fn a_wrong_size_that_must_stay_in_its_name_is_found_once() {
-        let mail = Box::new("cache-wrong");
+        let mail = Box::new("sizes-wrong");
         let names = ["new/1.a.h,W=7,S=5", "new/2.a.h,S=5,W=7,x"];
         for name in names {
             mail.put(name, "a\n");
@@ -231,7 +231,7 @@ mod tests {
 
     #[test]
     fn a_right_name_is_believed_again_once_the_file_was_found_wrong() {
-        let mail = Box::new("cache-liar");
+        let mail = Box::new("sizes-liar");
         mail.put("new/1.a.h,S=1,W=3", "a");
         mail.put("new/2.a.h,S=9,W=9", "a");
         let mut file = [FIRST, b"4 1.a.h\n5 2.a.h\n"].concat();
@@ -251,7 +251,7 @@ mod tests {
 
     #[test]
     fn only_what_is_there_and_was_read_is_remembered() {
-        let mail = Box::new("cache-what");
+        let mail = Box::new("sizes-what");
         for name in [
             "new/1.a.h",
             "new/2.a\n.h",
@@ -271,7 +271,7 @@ mod tests {
         assert!(lines.len() == 3 && lines[2].starts_with("sha256 "));
         let mut drop = mail.open();
         assert_eq!(list(&mut drop), [3, 3, 3, 3]);
-        let mail = Box::new("cache-deleted");
+        let mail = Box::new("sizes-deleted");
         mail.put("new/1.a.h", "x");
         let mut drop = mail.open();
         assert_eq!(list(&mut drop), [3]);
@@ -283,7 +283,7 @@ mod tests {
 
     #[test]
     fn a_torn_or_changed_file_counts_as_none() {
-        let mail = Box::new("cache-torn");
+        let mail = Box::new("sizes-torn");
         mail.put("new/1.a.h", "a\n");
         mail.put("new/2.a.h", "b\n");
         told(&mail);
@@ -312,7 +312,7 @@ mod tests {
             noise in proptest::collection::vec(any::<u8>(), 0..80),
             sealed in any::<bool>(),
         ) {
-            let mail = Box::new("cache-any");
+            let mail = Box::new("sizes-any");
             let tail = |at| ["", ",W=2,S=2", ",S=1,W=1"][at % 3];
             for (at, text) in mails.iter().enumerate() {
                 fs::write(mail.joe.join(format!("new/{at}.a.h{}", tail(at))), text).unwrap();
