@@ -86,7 +86,7 @@ fn with_stat(folder: Option<Dir>) -> std::io::Result<Option<(Dir, Stat)>> {
 }
 
 fn holds_mail(folder: Dir) -> std::io::Result<bool> {
-    let found = folder.into_each(|_, kind| match kind {
+    let found = folder.each(|_, kind| match kind {
         Kind::File => ControlFlow::Break(()),
         _ => ControlFlow::Continue(()),
     });

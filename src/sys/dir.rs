@@ -4,14 +4,16 @@
 use std::fs::File;
 use std::io;
 use std::ops::ControlFlow;
-use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
-use nix::dir::Type;
 use nix::errno::Errno;
 use nix::fcntl::{self, AtFlags, OFlag};
 use nix::sys::stat::{self, FileStat, Mode, SFlag};
 use nix::unistd::{self, AccessFlags, UnlinkatFlags};
+
+use super::listing::Names;
 
 /// What stands behind a name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,23 +51,34 @@ pub(crate) fn stat_path(path: &[u8]) -> io::Result<Stat> {
 
 /// An open directory.
 #[derive(Debug)]
-pub(crate) struct Dir(OwnedFd);
+pub(crate) struct Dir {
+    fd: OwnedFd,
+    /// Its names were listed before.
+    listed: AtomicBool,
+}
 
 /// A lock on a directory: it ends when this is dropped or the process dies.
 #[derive(Debug)]
 pub(crate) struct Lock(#[expect(dead_code, reason = "held, never looked at")] OwnedFd);
 
 impl Dir {
+    fn of(fd: OwnedFd) -> Dir {
+        Dir {
+            fd,
+            listed: AtomicBool::new(false),
+        }
+    }
+
     /// Opens the directory that `path` leads to. Symbolic links on the way
     /// are followed: the path is the administrator's.
     pub(crate) fn open(path: &Path) -> io::Result<Dir> {
-        retry(|| fcntl::open(path, DIRECTORY, Mode::empty())).map(Dir)
+        retry(|| fcntl::open(path, DIRECTORY, Mode::empty())).map(Dir::of)
     }
 
     /// Opens the directory `name` in this one, and never through a link.
     pub(crate) fn sub(&self, name: &[u8]) -> io::Result<Dir> {
         let flags = DIRECTORY | OFlag::O_NOFOLLOW;
-        retry(|| fcntl::openat(&self.0, name, flags, Mode::empty())).map(Dir)
+        retry(|| fcntl::openat(&self.fd, name, flags, Mode::empty())).map(Dir::of)
     }
 
     /// Opens the regular file `name` for reading. A FIFO cannot block this
@@ -82,7 +95,7 @@ impl Dir {
 
     fn regular(&self, name: &[u8], access: OFlag) -> io::Result<File> {
         let careful = OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK | OFlag::O_NOCTTY | OFlag::O_CLOEXEC;
-        let file = retry(|| fcntl::openat(&self.0, name, access | careful, Mode::empty()))?;
+        let file = retry(|| fcntl::openat(&self.fd, name, access | careful, Mode::empty()))?;
         if stat_of(&retry(|| stat::fstat(&file))?).kind != Kind::File {
             return Err(io::ErrorKind::InvalidInput.into());
         }
@@ -94,45 +107,45 @@ impl Dir {
         let flags =
             OFlag::O_WRONLY | OFlag::O_CREAT | OFlag::O_EXCL | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
         let mode = Mode::S_IRUSR | Mode::S_IWUSR;
-        retry(|| fcntl::openat(&self.0, name, flags, mode)).map(File::from)
+        retry(|| fcntl::openat(&self.fd, name, flags, mode)).map(File::from)
     }
 
     /// Makes the directory `name`, open to its owner only.
     pub(crate) fn mkdir(&self, name: &[u8]) -> io::Result<()> {
-        retry(|| stat::mkdirat(&self.0, name, Mode::S_IRWXU))
+        retry(|| stat::mkdirat(&self.fd, name, Mode::S_IRWXU))
     }
 
     /// Removes the file `name`.
     pub(crate) fn unlink(&self, name: &[u8]) -> io::Result<()> {
-        retry(|| unistd::unlinkat(&self.0, name, UnlinkatFlags::NoRemoveDir))
+        retry(|| unistd::unlinkat(&self.fd, name, UnlinkatFlags::NoRemoveDir))
     }
 
     /// Removes the directory `name`, if it is empty.
     pub(crate) fn rmdir(&self, name: &[u8]) -> io::Result<()> {
-        retry(|| unistd::unlinkat(&self.0, name, UnlinkatFlags::RemoveDir))
+        retry(|| unistd::unlinkat(&self.fd, name, UnlinkatFlags::RemoveDir))
     }
 
     /// Renames `name` to `new` in the directory `to`, whatever stood there.
     pub(crate) fn rename(&self, name: &[u8], to: &Dir, new: &[u8]) -> io::Result<()> {
-        retry(|| fcntl::renameat(&self.0, name, &to.0, new))
+        retry(|| fcntl::renameat(&self.fd, name, &to.fd, new))
     }
 
     /// Gives the file `name` the second name `new` in the directory `to`,
     /// unless something stands there.
     pub(crate) fn link(&self, name: &[u8], to: &Dir, new: &[u8]) -> io::Result<()> {
-        retry(|| unistd::linkat(&self.0, name, &to.0, new, AtFlags::empty()))
+        retry(|| unistd::linkat(&self.fd, name, &to.fd, new, AtFlags::empty()))
     }
 
     /// Waits until the names in this directory are on disk.
     pub(crate) fn sync(&self) -> io::Result<()> {
-        retry(|| unistd::fsync(&self.0))
+        retry(|| unistd::fsync(&self.fd))
     }
 
     /// Locks this directory by flock(2), without waiting; `None` if somebody
     /// has it locked, be it this very process.
     pub(crate) fn lock(&self) -> io::Result<Option<Lock>> {
         // A lock belongs to one opening of a file.
-        let own = self.sub(b".")?.0;
+        let own = self.sub(b".")?.fd;
         // SAFETY: the call takes two numbers, and the descriptor stays open behind it.
         while unsafe { libc::flock(own.as_raw_fd(), libc::LOCK_EX | libc::LOCK_NB) } != 0 {
             match Errno::last() {
@@ -147,17 +160,17 @@ impl Dir {
     /// What stands behind `name`; a link is not followed.
     pub(crate) fn stat(&self, name: &[u8]) -> io::Result<Stat> {
         let flags = AtFlags::AT_SYMLINK_NOFOLLOW;
-        retry(|| stat::fstatat(&self.0, name, flags)).map(|found| stat_of(&found))
+        retry(|| stat::fstatat(&self.fd, name, flags)).map(|found| stat_of(&found))
     }
 
     /// What this directory itself is.
     pub(crate) fn stat_self(&self) -> io::Result<Stat> {
-        retry(|| stat::fstat(&self.0)).map(|found| stat_of(&found))
+        retry(|| stat::fstat(&self.fd)).map(|found| stat_of(&found))
     }
 
     /// Fails unless this process may read the file `name`.
     pub(crate) fn may_read(&self, name: &[u8]) -> io::Result<()> {
-        retry(|| unistd::faccessat(&self.0, name, AccessFlags::R_OK, AtFlags::empty()))
+        retry(|| unistd::faccessat(&self.fd, name, AccessFlags::R_OK, AtFlags::empty()))
     }
 
     /// Shows every name but those that begin with a dot to `visit`, until it
@@ -166,9 +179,7 @@ impl Dir {
         &self,
         visit: impl FnMut(&[u8], Kind) -> ControlFlow<B>,
     ) -> io::Result<Option<B>> {
-        // A descriptor of its own, since the place in a listing is shared by
-        // all copies of one descriptor.
-        self.sub(b".")?.into_each(visit)
+        self.list(false, visit)
     }
 
     /// As [`Dir::each`], for the names that begin with a dot, without `.` and
@@ -177,36 +188,25 @@ impl Dir {
         &self,
         visit: impl FnMut(&[u8], Kind) -> ControlFlow<B>,
     ) -> io::Result<Option<B>> {
-        self.sub(b".")?.list(true, visit)
-    }
-
-    /// As [`Dir::each`], and closes the directory.
-    pub(crate) fn into_each<B>(
-        self,
-        visit: impl FnMut(&[u8], Kind) -> ControlFlow<B>,
-    ) -> io::Result<Option<B>> {
-        self.list(false, visit)
+        self.list(true, visit)
     }
 
     fn list<B>(
-        self,
+        &self,
         hidden: bool,
         mut visit: impl FnMut(&[u8], Kind) -> ControlFlow<B>,
     ) -> io::Result<Option<B>> {
-        let mut entries = nix::dir::Dir::from_fd(self.0)?.into_iter();
-        while let Some(entry) = entries.next() {
-            let entry = match entry {
-                Ok(entry) => entry,
-                Err(Errno::EINTR) => continue,
-                Err(why) => return Err(why.into()),
-            };
-            let name = entry.file_name().to_bytes();
+        if self.listed.swap(true, Relaxed) {
+            // The descriptor stands where that listing ended. One of its own also lets a
+            // network file system look whether there is anything new.
+            return self.sub(b".")?.list(hidden, visit);
+        }
+        let mut names = Names::of(self.fd.as_fd())?;
+        while let Some((name, kind)) = names.next()? {
             if name.starts_with(b".") != hidden || matches!(name, b"." | b"..") {
                 continue;
             }
-            // SAFETY: the iterator owns the descriptor, and outlives this loan.
-            let dir = unsafe { BorrowedFd::borrow_raw(entries.as_raw_fd()) };
-            let Some(kind) = kind(dir, name, entry.file_type()) else {
+            let Some(kind) = kind.or_else(|| self.kind(name)) else {
                 continue;
             };
             if let ControlFlow::Break(value) = visit(name, kind) {
@@ -215,21 +215,15 @@ impl Dir {
         }
         Ok(None)
     }
-}
 
-/// The kind of a name in a listing. Not every file system tells it there;
-/// then the inode is asked, and a name that is gone by now has none.
-fn kind(dir: BorrowedFd<'_>, name: &[u8], told: Option<Type>) -> Option<Kind> {
-    match told {
-        Some(Type::File) => Some(Kind::File),
-        Some(Type::Directory) => Some(Kind::Directory),
-        Some(Type::Symlink) => Some(Kind::Link),
-        Some(_) => Some(Kind::Other),
-        None => match retry(|| stat::fstatat(dir, name, AtFlags::AT_SYMLINK_NOFOLLOW)) {
-            Ok(found) => Some(stat_of(&found).kind),
+    /// The kind of a name whose file system does not tell it in a listing; one
+    /// that is gone by now has none.
+    fn kind(&self, name: &[u8]) -> Option<Kind> {
+        match self.stat(name) {
+            Ok(found) => Some(found.kind),
             Err(why) if why.kind() == io::ErrorKind::NotFound => None,
             Err(_) => Some(Kind::Other),
-        },
+        }
     }
 }
 
@@ -308,6 +302,28 @@ mod tests {
         assert!(dir.lock().unwrap().is_none());
         drop(lock);
         assert!(dir.lock().unwrap().is_some());
+    }
+
+    #[test]
+    fn a_second_listing_begins_anew_and_a_long_one_is_whole() {
+        let scratch = Scratch::new("dir-twice");
+        let dir = Dir::open(scratch.path()).unwrap();
+        let names: Vec<_> = (0..200).map(|n| format!("{n:0200}").into_bytes()).collect();
+        names
+            .iter()
+            .for_each(|name| drop(dir.create(name).unwrap()));
+        for _ in 0..3 {
+            let mut found = Vec::new();
+            let end = dir.each(|name, kind| {
+                found.push(name.to_vec());
+                match kind {
+                    Kind::File => ControlFlow::Continue(()),
+                    _ => ControlFlow::Break(()),
+                }
+            });
+            found.sort();
+            assert!(end.unwrap().is_none() && found == names);
+        }
     }
 
     #[test]

@@ -8,6 +8,7 @@ pub(crate) mod dl;
 pub(crate) mod entropy;
 pub(crate) mod heap;
 pub(crate) mod inherit;
+mod listing;
 pub(crate) mod load;
 pub(crate) mod lock;
 pub(crate) mod own;
