@@ -9,6 +9,21 @@ use super::crlf::{Crlf, Top};
 /// Octets read at once. A message that fits is read once only.
 const PIECE: usize = 64 * 1024;
 
+/// Room that one message after another is read into: to get it anew for each,
+/// and pages for it from the kernel, would take longer than to read it.
+#[derive(Debug, Default)]
+pub(crate) struct Room(Vec<u8>);
+
+impl Room {
+    fn of(&mut self, octets: usize) -> &mut [u8] {
+        if self.0.len() < octets {
+            // Zeros fresh from the kernel: what nobody fills takes no memory.
+            self.0 = vec![0; octets.next_power_of_two()];
+        }
+        &mut self.0[..octets]
+    }
+}
+
 /// A message on its way to a client.
 #[derive(Debug)]
 pub(crate) struct Body {
@@ -20,8 +35,10 @@ pub(crate) struct Body {
     counted: bool,
     /// Octets handed out so far, as on disk.
     at: u64,
-    piece: Vec<u8>,
-    /// Whether `piece` holds what comes next.
+    /// Room for a piece, of which so many octets are filled.
+    room: Room,
+    filled: usize,
+    /// Whether the piece is what comes next.
     loaded: bool,
     out: Vec<u8>,
     crlf: Crlf,
@@ -38,18 +55,18 @@ impl Body {
     ///
     /// # Errors
     /// The file cannot be read.
-    pub(crate) fn counted(file: File) -> io::Result<Body> {
-        let mut body = Body::new(file, None)?;
+    pub(crate) fn counted(file: File, room: Room) -> io::Result<Body> {
+        let mut body = Body::new(file, room, None)?;
         let (mut at, mut count) = (0, Crlf::default());
         while at < body.disk {
             body.fill(at)?;
-            body.plain &= count.count(&body.piece);
-            at += body.piece.len() as u64;
+            body.plain &= count.count(body.piece());
+            at += body.filled as u64;
         }
         body.plain &= count.end().is_empty() && !count.is_dotted();
         body.wire = count.octets();
         body.counted = true;
-        body.loaded = body.piece.len() as u64 == body.disk;
+        body.loaded = body.filled as u64 == body.disk;
         Ok(body)
     }
 
@@ -58,11 +75,16 @@ impl Body {
     ///
     /// # Errors
     /// The file cannot be read.
-    pub(crate) fn top(file: File, lines: u64) -> io::Result<Body> {
-        Body::new(file, Some(Top::new(lines)))
+    pub(crate) fn top(file: File, room: Room, lines: u64) -> io::Result<Body> {
+        Body::new(file, room, Some(Top::new(lines)))
     }
 
-    fn new(file: File, top: Option<Top>) -> io::Result<Body> {
+    /// Leaves its room to the next.
+    pub(crate) fn into_room(self) -> Room {
+        self.room
+    }
+
+    fn new(file: File, room: Room, top: Option<Top>) -> io::Result<Body> {
         let found = file.metadata()?;
         Ok(Body {
             disk: found.len(),
@@ -72,7 +94,8 @@ impl Body {
             wire: 0,
             counted: false,
             at: 0,
-            piece: Vec::new(),
+            room,
+            filled: 0,
             loaded: false,
             out: Vec::new(),
             crlf: Crlf::default(),
@@ -126,26 +149,30 @@ impl Body {
         if !std::mem::take(&mut self.loaded) {
             self.fill(self.at)?;
         }
-        self.at += self.piece.len() as u64;
+        self.at += self.filled as u64;
         Ok(Some(self.shown()))
     }
 
     fn fill(&mut self, at: u64) -> io::Result<()> {
-        let octets = (self.disk - at).min(PIECE as u64) as usize;
-        self.piece.resize(octets, 0);
-        self.file.read_exact_at(&mut self.piece, at)
+        self.filled = (self.disk - at).min(PIECE as u64) as usize;
+        self.file.read_exact_at(self.room.of(self.filled), at)
+    }
+
+    fn piece(&self) -> &[u8] {
+        &self.room.0[..self.filled]
     }
 
     /// The piece in wire form, as far as it is shown. Most mail lies on disk
     /// as it goes over the wire; then nothing is copied.
     fn shown(&mut self) -> &[u8] {
         let mut count = self.crlf;
-        let text = if count.count(&self.piece) {
+        let piece = &self.room.0[..self.filled];
+        let text = if count.count(piece) {
             self.crlf = count;
-            &self.piece
+            piece
         } else {
             self.out.clear();
-            self.crlf.turn(&self.piece, &mut self.out);
+            self.crlf.turn(piece, &mut self.out);
             &self.out
         };
         let Some(top) = &mut self.top else {
@@ -183,13 +210,29 @@ mod tests {
         File::open(path).unwrap()
     }
 
+    fn counted(scratch: &Scratch, text: &[u8]) -> io::Result<Body> {
+        Body::counted(open(scratch, text), Room::default())
+    }
+
+    #[test]
+    fn a_shorter_message_in_the_room_of_a_longer_one_is_read_alone() {
+        let scratch = Scratch::new("body-room");
+        let long = b"a long line\r\n".repeat(PIECE / 9);
+        let mut room = Room::default();
+        for text in [&long[..], b"short\r\n", b"", b"longer\r\n", &long[..PIECE]] {
+            let mut body = Body::counted(open(&scratch, text), room).unwrap();
+            assert!(read(&mut body) == plainly(text));
+            room = body.into_room();
+        }
+    }
+
     #[test]
     fn a_message_of_several_pieces_comes_out_whole() {
         let scratch = Scratch::new("body-long");
         for line in ["0123456789abcde\n", "0123456789abcd\r\n", "x"] {
             for extra in ["", "\r", "\n", "y"] {
                 let text = (line.repeat(3 * PIECE / line.len()) + extra).into_bytes();
-                let mut body = Body::counted(open(&scratch, &text)).unwrap();
+                let mut body = counted(&scratch, &text).unwrap();
                 assert_eq!(body.disk(), text.len() as u64);
                 assert_eq!(body.wire(), plainly(&text).len() as u64);
                 assert!(read(&mut body) == plainly(&text));
@@ -202,7 +245,7 @@ mod tests {
         let scratch = Scratch::new("body-change");
         let text = "0123456789abcd\r\n".repeat(PIECE / 4);
         for later in [&text[..PIECE], &text.replace("d\r\n", "de\n")] {
-            let mut body = Body::counted(open(&scratch, text.as_bytes())).unwrap();
+            let mut body = counted(&scratch, text.as_bytes()).unwrap();
             open(&scratch, later.as_bytes());
             let end = loop {
                 match body.next() {
@@ -229,13 +272,13 @@ mod tests {
             (long.clone() + "x.\r\n", true),
             (long.replacen("d\r", "de", 1), false),
         ] {
-            let body = Body::counted(open(&scratch, text.as_bytes())).unwrap();
+            let body = counted(&scratch, text.as_bytes()).unwrap();
             assert_eq!(body.as_it_lies().is_some(), plain);
             assert!(body.is_unchanged());
             open(&scratch, &text.as_bytes()[1..]);
             assert!(!body.is_unchanged());
             assert!(
-                Body::top(open(&scratch, text.as_bytes()), 1)
+                Body::top(open(&scratch, text.as_bytes()), Room::default(), 1)
                     .unwrap()
                     .as_it_lies()
                     .is_none()
@@ -247,7 +290,7 @@ mod tests {
         #[test]
         fn any_octets_come_out_in_wire_form_and_as_many_as_promised(text in odd_text()) {
             let scratch = Scratch::new("body-any");
-            let mut body = Body::counted(open(&scratch, &text)).unwrap();
+            let mut body = counted(&scratch, &text).unwrap();
             let wire = body.wire();
             let got = read(&mut body);
             prop_assert_eq!(got.len() as u64, wire);
@@ -257,7 +300,7 @@ mod tests {
         #[test]
         fn top_is_a_prefix_of_retr(text in odd_text(), lines in 0u64..20) {
             let scratch = Scratch::new("body-top");
-            let top = read(&mut Body::top(open(&scratch, &text), lines).unwrap());
+            let top = read(&mut Body::top(open(&scratch, &text), Room::default(), lines).unwrap());
             let all = plainly(&text);
             prop_assert!(all.starts_with(&top));
             prop_assert_eq!(top.len(), Top::new(lines).take(&all));

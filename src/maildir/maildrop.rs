@@ -2,7 +2,7 @@
 //! until the session ends (RFC 1939, sections 4 to 7).
 
 use super::aside::Aside;
-use super::body::Body;
+use super::body::{Body, Room};
 use super::list::{CUR, DELETED, Entry, GONE, LeftOut, List, SEEN, TWIN, UNKNOWN, UNREAD};
 use super::name;
 use super::quota::Ledger;
@@ -27,6 +27,8 @@ pub(crate) struct Maildrop {
     lock: Option<Lock>,
     /// Read when an id is first asked for.
     saved: Option<Saved>,
+    /// For the message that is read next.
+    room: Room,
 }
 
 /// Sizes that are counted before they are saved. A client that will not wait
@@ -63,6 +65,7 @@ impl Maildrop {
             aside: None,
             lock,
             saved: None,
+            room: Room::default(),
         })
     }
 
@@ -153,8 +156,7 @@ impl Maildrop {
     /// No message of this number, it is deleted, gone, or cannot be read.
     pub(crate) fn retrieve(&mut self, number: usize) -> Result<Retrieved, Error> {
         let at = self.at(number)?;
-        let body = self.find(at)?;
-        let body = Body::counted(body).map_err(on("message"))?;
+        let body = self.count(at)?;
         let told = self.list.entries[at].size;
         let wrong = told != UNKNOWN && told != body.wire();
         self.list.entries[at].size = body.wire();
@@ -179,7 +181,18 @@ impl Maildrop {
     /// As [`Maildrop::retrieve`].
     pub(crate) fn top(&mut self, number: usize, lines: u64) -> Result<Body, Error> {
         let at = self.at(number)?;
-        Body::top(self.find(at)?, lines).map_err(on("message"))
+        let (file, room) = (self.find(at)?, std::mem::take(&mut self.room));
+        Body::top(file, room, lines).map_err(on("message"))
+    }
+
+    /// Takes back a message that was sent, for its room.
+    pub(crate) fn give_back(&mut self, body: Body) {
+        self.room = body.into_room();
+    }
+
+    fn count(&mut self, at: usize) -> Result<Body, Error> {
+        let (file, room) = (self.find(at)?, std::mem::take(&mut self.room));
+        Body::counted(file, room).map_err(on("message"))
     }
 
     /// Notes that a message was sent to its end.
@@ -216,11 +229,12 @@ impl Maildrop {
 
     fn size_at(&mut self, at: usize) -> u64 {
         if self.list.entries[at].size == UNKNOWN {
-            let counted = self
-                .find(at)
-                .and_then(|file| Body::counted(file).map_err(on("message")));
-            let size = match counted {
-                Ok(body) => body.wire(),
+            let size = match self.count(at) {
+                Ok(body) => {
+                    let octets = body.wire();
+                    self.give_back(body);
+                    octets
+                }
                 Err(why) => {
                     let name = self.list.name(&self.list.entries[at]).to_vec();
                     if !matches!(why, Error::Gone) {

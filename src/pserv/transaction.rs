@@ -17,6 +17,9 @@ use crate::pop3::wire::CHUNK;
 /// Octets that the kernel is asked to send at once.
 const AT_ONCE: usize = 1024 * 1024;
 
+/// Octets of what stands around a message: the words before it, the dot behind.
+const AROUND: usize = 64;
+
 type Outcome = Result<Next, Refusal>;
 
 /// The number of a message.
@@ -193,11 +196,13 @@ impl Session<'_> {
             }
             Err(broken) => return self.hang_up(broken.reason()),
         }
+        let octets = usize::try_from(body.wire()).unwrap_or(CHUNK);
+        self.wire.out.reserve(octets.min(CHUNK) + AROUND);
         let mut stuffer = Stuffer::default();
         loop {
             match body.next() {
                 Ok(Some(piece)) => stuffer.put(piece, &mut self.wire.out),
-                Ok(None) => break,
+                Ok(None) => break self.drop.give_back(body),
                 Err(why) => {
                     event!(MESSAGE_FAILED, self.sid, message = number, why = why);
                     return self.hang_up("read_error");
