@@ -1,44 +1,14 @@
 //! Copies octets both ways between a client and a backend, until both have
-//! said all they had to say. Never looks at what it copies.
+//! said all they had to say.
 
 use std::os::fd::AsFd;
 
 use nix::poll::PollFlags;
 
+use super::lane::{Lane, Room};
 use super::stream::Stream;
 use super::wait::{Broken, Watch, is_over, wait_for};
 use crate::base::clock::{Ms, now};
-
-/// Octets carried at a time.
-const CHUNK: usize = 32 * 1024;
-
-/// At first, while only commands and short answers go by: a session that is
-/// held for long takes no more memory for them.
-const FIRST: usize = 512;
-
-/// Room that the lanes of a relay lend each other.
-#[derive(Default)]
-struct Room {
-    spare: Vec<u8>,
-    large: bool,
-}
-
-impl Room {
-    fn take(&mut self) -> Vec<u8> {
-        let size = if self.large { CHUNK } else { FIRST };
-        match self.spare.len() {
-            len if len == size => std::mem::take(&mut self.spare),
-            // Zeros fresh from the kernel: what nobody fills takes no memory.
-            _ => vec![0; size],
-        }
-    }
-
-    /// Takes back what `filled` octets were read into.
-    fn give_back(&mut self, bytes: Vec<u8>, filled: usize) {
-        self.large |= filled == bytes.len();
-        self.spare = bytes;
-    }
-}
 
 /// Is shown what goes by while somebody wants to see it.
 pub(crate) trait Tap {
@@ -49,93 +19,6 @@ pub(crate) trait Tap {
     fn down(&mut self, octets: &[u8]);
     /// Some went by while nobody wanted to.
     fn missed(&mut self);
-}
-
-/// One direction.
-struct Lane {
-    /// Empty while there is nothing to be sent.
-    buf: Vec<u8>,
-    /// What of `buf` still has to be sent.
-    from: usize,
-    to: usize,
-    /// The sender has finished.
-    eof: bool,
-    /// And the receiver has been told.
-    done: bool,
-}
-
-impl Lane {
-    fn new() -> Lane {
-        Lane {
-            buf: Vec::new(),
-            from: 0,
-            to: 0,
-            eof: false,
-            done: false,
-        }
-    }
-
-    fn pending(&self) -> bool {
-        self.from < self.to
-    }
-
-    /// Would it take something from the sender?
-    fn hungry(&self) -> bool {
-        !self.eof && !self.pending()
-    }
-
-    /// What to wait for at the sender.
-    fn reads(&self, source: &Stream) -> PollFlags {
-        match self.hungry() {
-            true => source.reads(),
-            false => PollFlags::empty(),
-        }
-    }
-
-    /// What to wait for at the receiver.
-    fn writes(&self) -> PollFlags {
-        if self.pending() {
-            PollFlags::POLLOUT
-        } else {
-            PollFlags::empty()
-        }
-    }
-
-    /// Carries what can be carried now. Returns whether anything moved. The
-    /// lanes of a relay share `room`; `seen` is shown what is new.
-    fn carry(
-        &mut self,
-        readable: bool,
-        room: &mut Room,
-        source: &mut Stream,
-        sink: &mut Stream,
-        seen: &mut dyn FnMut(&[u8]),
-    ) -> Result<bool, Broken> {
-        let mut moved = false;
-        if readable && self.hungry() {
-            self.buf = room.take();
-            if let Some(count) = source.read_now(&mut self.buf)? {
-                (self.from, self.to, self.eof, moved) = (0, count, count == 0, true);
-                seen(&self.buf[..count]);
-            }
-        }
-        // TLS takes one record at a time.
-        while self.pending() {
-            let count = sink.write_now(&self.buf[self.from..self.to])?;
-            if count == 0 {
-                break;
-            }
-            (self.from, moved) = (self.from + count, true);
-        }
-        if !self.pending() && !self.buf.is_empty() {
-            room.give_back(std::mem::take(&mut self.buf), self.to);
-        }
-        if self.eof && !self.pending() && !self.done {
-            sink.finish();
-            self.done = true;
-        }
-        Ok(moved)
-    }
 }
 
 /// Copies until both sides are done. `patience` says how many milliseconds
@@ -151,7 +34,11 @@ pub(crate) fn pump(
     patience: &dyn Fn(bool) -> Ms,
     tap: &mut dyn Tap,
 ) -> Result<(), Broken> {
-    let (mut up, mut down, mut room) = (Lane::new(), Lane::new(), Room::default());
+    let (mut up, mut down) = (
+        Lane::new(|tap, octets| tap.up(octets)),
+        Lane::new(|tap, octets| tap.down(octets)),
+    );
+    let mut room = Room::default();
     let mut last = now();
     while !(up.done && down.done) {
         let pending = up.pending() || down.pending();
@@ -170,16 +57,8 @@ pub(crate) fn pump(
             _ => [PollFlags::empty(); 2],
         };
         let [at_client, at_backend] = ready.map(|flags| !flags.is_empty());
-        let mut rises = |octets: &[u8]| match tap.wanted() {
-            true => tap.up(octets),
-            false => tap.missed(),
-        };
-        let rose = up.carry(at_client || held.0, &mut room, client, backend, &mut rises)?;
-        let mut falls = |octets: &[u8]| match tap.wanted() {
-            true => tap.down(octets),
-            false => tap.missed(),
-        };
-        let fell = down.carry(at_backend || held.1, &mut room, backend, client, &mut falls)?;
+        let rose = up.carry(at_client || held.0, &mut room, (client, backend), tap)?;
+        let fell = down.carry(at_backend || held.1, &mut room, (backend, client), tap)?;
         let moved = rose || fell;
         if moved {
             last = now();
@@ -244,6 +123,47 @@ pub(super) mod tests {
             (server.join().unwrap().len(), user.join().unwrap()),
             (1_000_000, 3_000_000)
         );
+    }
+
+    /// Looks at some of it, now and then.
+    struct Passer(std::cell::Cell<u32>);
+
+    impl Tap for Passer {
+        fn wanted(&self) -> bool {
+            self.0.set(self.0.get() + 1);
+            self.0.get() % 32 < 4
+        }
+
+        fn up(&mut self, _: &[u8]) {}
+
+        fn down(&mut self, _: &[u8]) {}
+
+        fn missed(&mut self) {}
+    }
+
+    #[test]
+    fn nothing_is_lost_or_changed_on_the_way_whoever_looks_meanwhile() {
+        let (mut client, mut outside) = pair();
+        let (mut backend, mut inside) = pair();
+        let mail: Vec<u8> = (0..12_000_000_u32).map(|n| (n % 251) as u8).collect();
+        let sent = mail.clone();
+        let server = spawn(move || inside.write_all(&sent).unwrap());
+        let user = spawn(move || {
+            outside.shutdown(Shutdown::Write).unwrap();
+            let (mut got, mut buf) = (Vec::new(), [0; 50_000]);
+            while let Ok(count @ 1..) = outside.read(&mut buf) {
+                got.extend_from_slice(&buf[..count]);
+            }
+            got
+        });
+        let mut passer = Passer(0.into());
+        let alone = Alone::new().unwrap();
+        pump(&mut client, &mut backend, &alone, &|_| 5000, &mut passer).unwrap();
+        let counted = (backend.received, client.sent);
+        drop((client, backend));
+        server.join().unwrap();
+        assert!(user.join().unwrap() == mail);
+        assert_eq!(counted, (12_000_000, 12_000_000));
     }
 
     #[test]

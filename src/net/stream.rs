@@ -309,6 +309,25 @@ impl Stream {
         }
     }
 
+    /// Does it carry what is said as it is, and can it be carried by others?
+    /// From then on no call on the socket waits.
+    pub(super) fn is_bare(&self) -> bool {
+        // The connection is ours alone.
+        matches!(&self.link, Link::Plain(raw) if raw.0.set_nonblocking(true).is_ok())
+    }
+
+    /// Lets `carry` move octets that do not pass through us; `None` if there
+    /// are none to be moved now.
+    ///
+    /// # Errors
+    /// The socket's error.
+    pub(super) fn siphon_now(
+        &mut self,
+        carry: impl FnOnce(BorrowedFd<'_>) -> io::Result<usize>,
+    ) -> io::Result<Option<usize>> {
+        now_or_never(carry(self.as_fd()))
+    }
+
     /// Tells the peer that we will send no more.
     pub(crate) fn finish(&mut self) {
         if let Link::Tls(channel) = &mut self.link {
