@@ -17,6 +17,18 @@ pub(crate) struct Spec {
     pub(crate) loaded: u64,
 }
 
+impl Spec {
+    /// The files that the arguments name, as `PATH` or `KEY=PATH`; a path
+    /// begins with `/`, since all else is a word like any other.
+    pub(super) fn paths(&self) -> impl Iterator<Item = &Path> {
+        let named = self.args.iter().flat_map(|arg| {
+            let value = arg.split_once('=').map(|(_, value)| value);
+            [Some(arg.as_str()), value]
+        });
+        named.flatten().map(Path::new).filter(|p| p.is_absolute())
+    }
+}
+
 /// The opened modules, in the order in which they are asked.
 pub(crate) struct Chain {
     links: Vec<Link>,

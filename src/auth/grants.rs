@@ -1,7 +1,7 @@
 //! What modules need of the system beyond their own code.
 
 use std::fs::metadata;
-use std::path::{Path, PathBuf, absolute};
+use std::path::{Path, PathBuf};
 
 use super::chain::Spec;
 use crate::sys::sandbox::Grants;
@@ -11,8 +11,8 @@ use crate::sys::sandbox::Grants;
 /// by rename is another one, hence the directories.
 pub(crate) fn grants(specs: &[Spec], needs: u32) -> Grants {
     let connect = needs & pdm::abi::PDM_NEEDS_CONNECT != 0;
-    let args = specs.iter().flat_map(|spec| &spec.args);
-    let mut read: Vec<PathBuf> = args.flat_map(|arg| places(arg)).collect();
+    let paths = specs.iter().flat_map(Spec::paths);
+    let mut read: Vec<PathBuf> = paths.flat_map(places).collect();
     if connect {
         // To look names up, the C library reads files and loads code, and so do others.
         read.extend(["/etc", "/usr", "/lib", "/lib64", "/run"].map(PathBuf::from));
@@ -27,15 +27,12 @@ pub(crate) fn grants(specs: &[Spec], needs: u32) -> Grants {
     }
 }
 
-/// Where the file is that an argument names, as `PATH` or `KEY=PATH`, and where
-/// it leads to if it is a symbolic link.
-fn places(arg: &str) -> Vec<PathBuf> {
-    let value = arg.split_once('=').map(|(_, value)| value);
-    let named = [Some(arg), value].into_iter().flatten();
-    let named = named.filter(|text| !text.is_empty());
-    let paths = named.filter_map(|text| absolute(text).ok());
-    let both = paths.flat_map(|path| [path.canonicalize().ok(), Some(path)]);
-    both.flatten().filter_map(|path| place(&path)).collect()
+/// Where this file is, and where it leads to if it is a symbolic link.
+fn places(path: &Path) -> impl Iterator<Item = PathBuf> {
+    let leads_to = path.canonicalize().ok();
+    [place(path), leads_to.and_then(|path| place(&path))]
+        .into_iter()
+        .flatten()
 }
 
 /// A directory, or that of a file; a file in `/` stands for itself alone.
@@ -75,6 +72,13 @@ mod tests {
         let granted = grants(&[spec(&["max=5", &link, "plain", "/nowhere/x"])], 0);
         assert_eq!(granted.read, [at("a"), at("b")]);
         assert!(!granted.connect && !granted.exec && granted.write.is_empty());
+    }
+
+    #[test]
+    fn a_word_that_is_the_name_of_something_here_is_no_path() {
+        for word in ["src", "Cargo.toml", "dir=src", ".", ""] {
+            assert!(grants(&[spec(&[word])], 0).read.is_empty(), "{word:?}");
+        }
     }
 
     #[test]

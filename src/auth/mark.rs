@@ -16,8 +16,8 @@ pub(super) fn mark(before: u64, spec: &Spec, library: &Path) -> u64 {
     let loaded = spec.loaded.to_ne_bytes();
     let mut parts = vec![spec.id.as_bytes(), spec.module.as_bytes(), &loaded];
     parts.extend(spec.args.iter().map(String::as_bytes));
-    let files = spec.args.iter().map(Path::new).filter(|p| p.is_absolute());
-    let files: Vec<_> = std::iter::once(library).chain(files).map(stamp).collect();
+    let files = std::iter::once(library).chain(spec.paths());
+    let files: Vec<_> = files.map(stamp).collect();
     parts.extend(files.iter().map(Vec::as_slice));
     key(before, &parts)
 }
@@ -63,8 +63,11 @@ mod tests {
         assert_ne!(first, of(0, &spec(&[path], 2)), "loaded anew");
         assert_ne!(first, of(0, &spec(&[path, "x"], 1)), "other arguments");
         assert_ne!(first, mark(0, &spec(&[path], 1), &file), "other code");
+        let named = spec(&[&format!("file={path}")], 1);
+        let before = of(0, &named);
         fs::write(&file, "ab").unwrap();
         assert_ne!(first, of(0, &spec(&[path], 1)), "another file");
+        assert_ne!(before, of(0, &named), "another file behind a key");
         fs::remove_file(&file).unwrap();
     }
 }
