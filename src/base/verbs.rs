@@ -4,7 +4,7 @@
 //! In a pattern, lower-case words stand for themselves (`a|b` for either),
 //! upper-case words are holes, `[HOLE]` may be missing, `HOLE...` takes one
 //! or more words and `[HOLE...]` any number; `[KEY=VALUE...]` as the last
-//! word takes options of the verb's own table.
+//! word takes options of the verb's own table, `KEY=VALUE` at least one.
 
 use super::vars::{Var, is_host_port, is_id};
 use super::words::quote;
@@ -159,6 +159,9 @@ fn fit(pattern: &str, line: &[String]) -> Result<Args, Miss> {
                 args.keys.push((key.into(), value.into()));
                 at += 1;
             }
+            if args.keys.is_empty() && !piece.optional {
+                return Err(miss(at, "KEY=VALUE".into()));
+            }
             continue;
         }
         let Some(word) = line.get(at) else {
@@ -202,6 +205,7 @@ mod tests {
             row(1, "vserv enable|disable ID"),
             row(2, "pdm add ID MODULE [ARG...]"),
             row(3, "show [VAR]"),
+            row(4, "vserv change ID KEY=VALUE [KEY=VALUE...]"),
         ]
     }
 
@@ -231,6 +235,8 @@ mod tests {
         );
         assert_eq!(ask("pdm add u flat").unwrap().1.words, ["u", "flat"]);
         assert_eq!(ask("show").unwrap().0, 3);
+        assert_eq!(ask("vserv change a b=1").unwrap().1.keys.len(), 1);
+        assert_eq!(ask("vserv change a b=1 c=2").unwrap().1.keys.len(), 2);
     }
 
     #[test]
@@ -242,13 +248,17 @@ mod tests {
             ),
             (
                 "vserv del x",
-                "wrong word del in place 2; right would be: add, enable disable",
+                "wrong word del in place 2; right would be: add, change, enable disable",
             ),
             (
                 "vserv add a/b 1.2.3.4:1",
                 "wrong word a/b in place 3; right would be: letters, digits, _ - . (at most 64)",
             ),
             ("vserv add a", "the line ends too early; wanted: ADDR:PORT"),
+            (
+                "vserv change a",
+                "the line ends too early; wanted: KEY=VALUE",
+            ),
             (
                 "vserv add a 1.2.3.4:1 key",
                 "wrong word key in place 5; right would be: KEY=VALUE",
