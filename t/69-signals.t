@@ -1,7 +1,7 @@
 #!/bin/sh
 # The kit: each of the four ways to end does what it says to sessions, newcomers and the daemon.
 . t/lib/tap.sh
-plan 31
+plan 36
 
 suite
 account empty b1 e/empty
@@ -31,8 +31,20 @@ begin() {
     held=$!
     until_ok test -e "$T/in"
 }
+# below PID: the processes that it has begun, and those that they have
+below() {
+    for _child in $(ps -A -o pid= -o ppid= | awk -v of="$1" '$2 == of { print $1 }'); do
+        echo "$_child"
+        below "$_child"
+    done
+}
 tell() {
     case $1 in
+    # To each of its processes, as systemd does it.
+    *' to all')
+        # shellcheck disable=SC2046
+        kill "-$power" "$master" $(below "$master")
+        ;;
     SIG*) kill "-${1#SIG}" "$master" ;;
     *) ctl pproxy shutdown "$1" >/dev/null ;;
     esac
@@ -65,7 +77,7 @@ for how in SIGQUIT parent; do
     closes 'nobody comes in'
     lasts 'but sessions come to their end'
 done
-for how in "SIG$power" delayed; do
+for how in "SIG$power" "SIG$power to all" delayed; do
     begin
     tell "$how"
     closes "$how: nobody comes in"

@@ -7,7 +7,7 @@
 for tool in git dpkg-buildpackage dh lintian; do
     command -v $tool >/dev/null || skip_all "there is no $tool"
 done
-plan 15
+plan 16
 
 unset MAKEFLAGS MFLAGS MAKELEVEL CARGO_TARGET_DIR
 PATH=$PATH:$HOME/.cargo/bin
@@ -36,7 +36,7 @@ is "$(grep -rl /usr/local "$T/x/etc" "$T/x/usr/share/popular" "$T"/x/*lib/system
     '' 'and nothing in it looks below /usr/local'
 
 if ! why=$(hosts); then
-    for n in 8 9 10 11 12 13 14 15; do echo "ok $n # SKIP $why"; done
+    for n in 8 9 10 11 12 13 14 15 16; do echo "ok $n # SKIP $why"; done
     exit 0
 fi
 host one 10.9.0.1
@@ -55,10 +55,19 @@ is "$?$(grep -i popular "$T/units.log")" 0 'and so are its units'
 echo 'vserv add main 0.0.0.0:110' | put one /etc/popular/pproxy.rc
 on one /etc/init.d/pproxy start >"$T/start.log" 2>&1
 before=$(on one cat /run/popular/pproxy.pid)
+# As if systemd was there: what it is asked to do is written down, whoever asks.
+on one mkdir -p /run/systemd/system
+for asked in deb-systemd-invoke systemctl invoke-rc.d; do
+    on one sh -c "mv \$(command -v $asked) /tmp/$asked"
+    printf '#!/bin/sh\necho "$*" >>/tmp/asked\n' | put one /usr/bin/$asked 755
+done
 on one dpkg -i --force-confold /tmp/popular.deb >>"$T/install.log" 2>&1
 after=$(on one cat /run/popular/pproxy.pid)
 [ "$before" ] && [ "$after" ] && [ "$before" != "$after" ]
 ok $? 'installed again it lets the daemon be replaced' "$before $after" "$(tail -n 3 "$T/install.log")"
+is "$(on one grep -E 'stop|start' /tmp/asked)" '' 'and has systemd neither stop nor start it'
+for asked in deb-systemd-invoke systemctl invoke-rc.d; do on one mv /tmp/$asked /usr/bin/; done
+on one rm -r /run/systemd/system
 is "$(on one cat /etc/popular/pproxy.rc)" 'vserv add main 0.0.0.0:110' 'and keeps the start file'
 on one dpkg --purge popular >"$T/purge.log" 2>&1
 ok $? 'it can be removed'
