@@ -1,55 +1,10 @@
 #!/bin/sh
 # pproxy: a module that fails again and again is left out, and nobody hears of a wrong password.
-# shellcheck disable=SC2086 # CC is several words.
 . t/lib/tap.sh
 plan 21
 
 suite
-CC=${CC:-cc}
-# Does what the file of the first argument says; counts in the second how often it was asked.
-cat >"$T/moody.c" <<'EOC'
-#include <popular/pdm.h>
-#include <fcntl.h>
-#include <stdlib.h>
-#include <unistd.h>
-static char file[500], count[500];
-static int
-moody_open(const struct pdm_config *config, void **ctx, struct pdm_buf *error)
-{
-	(void)ctx, (void)error;
-	memcpy(file, config->argv[0].ptr, config->argv[0].len);
-	memcpy(count, config->argv[1].ptr, config->argv[1].len);
-	return 0;
-}
-static int
-moody_check(void *ctx, const struct pdm_request *request, struct pdm_answer *answer)
-{
-	char mood = 0;
-	int fd = open(count, O_WRONLY | O_APPEND);
-	(void)ctx, (void)request, (void)answer;
-	if (write(fd, "x\n", 2) != 2)
-		abort();
-	close(fd);
-	fd = open(file, O_RDONLY);
-	if (read(fd, &mood, 1) != 1)
-		abort();
-	close(fd);
-	switch (mood) {
-	case 'f':
-		return PDM_FAIL;
-	case 'n':
-		return 99;
-	case 'c':
-		abort();
-	}
-	return PDM_UNKNOWN;
-}
-const struct pdm_module pdm_module = {
-	.abi = PDM_ABI, .size = sizeof(struct pdm_module), .name = "moody",
-	.open = moody_open, .check = moody_check,
-};
-EOC
-$CC -Isrc/pdm -shared -fPIC -o "$T/lib/libpdm_moody.so" "$T/moody.c"
+cc -shared -fPIC -Isrc/pdm -o "$T/lib/libpdm_moody.so" t/lib/moody.c || exit 1
 : >"$T/asked"
 chmod 666 "$T/asked"
 echo good >"$T/mood"

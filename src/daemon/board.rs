@@ -20,40 +20,13 @@ use crate::base::events::EVENTS;
 use crate::base::table;
 use crate::base::vars::Key;
 use crate::sys::shm::Shared;
+pub(crate) use state::State;
 
 /// Workers beyond the limit of sessions, who refuse.
 pub(crate) const BEYOND: usize = 2;
 /// Slots of helpers, behind those of the workers: one for each of so many
 /// generations, of which the old ones are about to leave theirs.
 pub(super) const HELPERS: usize = 4;
-
-/// What a slot is used for. Order matters: see [`Board::claim`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum State {
-    Free,
-    Starting,
-    Idle,
-    Busy,
-}
-
-impl State {
-    fn from(byte: u8) -> State {
-        [State::Free, State::Starting, State::Idle]
-            .get(byte as usize)
-            .copied()
-            .unwrap_or(State::Busy)
-    }
-
-    pub(crate) fn name(self) -> &'static str {
-        ["free", "starting", "idle", "busy"][self as usize]
-    }
-
-    /// The state of a worker that is called so.
-    pub(crate) fn named(name: &str) -> Option<State> {
-        let states = [State::Starting, State::Idle, State::Busy];
-        states.into_iter().find(|state| state.name() == name)
-    }
-}
 
 /// Words of the head.
 #[derive(Clone, Copy)]
@@ -397,6 +370,7 @@ impl Board {
 
 mod areas;
 pub(crate) mod ring;
+mod state;
 mod tallies;
 mod texts;
 
