@@ -1,7 +1,7 @@
 #!/bin/sh
 # The kit: systemd is told how a daemon is, may open its sockets, and may watch it.
 . t/lib/tap.sh
-plan 26
+plan 29
 
 suite
 account empty b1 e/empty
@@ -80,6 +80,27 @@ seen check '^READY=1' 'by a path, a datagram socket, another daemon: all the sam
 like "$(cat "$T/pcheck.log")" 'no mail' 'which answers'
 kill "$(pid check)"
 seen check '^STOPPING=1' 'and ends'
+
+# Who keeps the sockets starts it again: meanwhile clients wait.
+sed "s/^vserv add main .*/vserv add main 127.0.0.1:$(port 6)/" "$T/pproxy.rc" >"$T/again.rc"
+# shellcheck disable=SC2086
+unit again -k "$T/again" "127.0.0.1:$(port 6)" \
+    -- "$BIN/pproxy" -d -l "$T/again.pproxy" -f "$T/again.rc" $user
+seen again '^READY=1' 'a daemon has sockets that somebody keeps'
+"$BIN/pctl" -s "$T/run.again/pproxy.ctrl" upgrade >"$T/ctl.log" 2>&1
+first=$(main again pproxy)
+"$BIN/pctl" -s "$T/run.again/pproxy.ctrl" shutdown delayed >"$T/ctl.log" 2>&1
+until_ok gone "$first"
+talk -n waits 6 ":mark $T/connected" 'USER empty' 'PASS secret' 'QUIT' &
+waits=$!
+until_ok test -e "$T/connected"
+! grep -q . "$T/waits.log"
+ok $? 'a client waits while it is gone' "$(cat "$T/waits.log")"
+: >"$T/again"
+wait $waits
+like "$(cat "$T/waits.log")" '^\+OK good bye' 'and is served when it is back'
+kill "$(pid again)"
+reap "$(pid again)"
 
 # Somebody else's variables.
 env NOTIFY_SOCKET=@nobody-there LISTEN_PID=1 LISTEN_FDS=2 WATCHDOG_USEC=x \

@@ -18,6 +18,8 @@ pub(crate) struct OpenDoor {
     listener: Arc<Listener>,
     /// Somebody else has opened it: then `at` is what was bound.
     passed: bool,
+    /// He keeps it for whoever comes after us, so at our end it is not shut.
+    kept: bool,
 }
 
 impl OpenDoor {
@@ -51,14 +53,15 @@ impl Doors {
             let id = config.tables.kinds[kind].socket(&object.id);
             let mut known = self.0.iter().chain(&passed.0);
             let old = known.find(|d| d.serves(&id, proto, at));
-            let listener = match old {
-                Some(door) => door.listener.clone(),
-                None => Arc::new(Listener::open(proto, at, backlog).map_err(|why| {
-                    format!(
-                        "{} {}: cannot listen at {at}: {why}",
-                        config.tables.kinds[kind].name, object.id
-                    )
-                })?),
+            let (listener, kept) = match old {
+                Some(door) => (door.listener.clone(), door.kept),
+                None => {
+                    let opened = Listener::open(proto, at, backlog).map_err(|why| {
+                        let kind = config.tables.kinds[kind].name;
+                        format!("{kind} {}: cannot listen at {at}: {why}", object.id)
+                    })?;
+                    (Arc::new(opened), false)
+                }
             };
             doors.0.push(OpenDoor {
                 id,
@@ -66,6 +69,7 @@ impl Doors {
                 at,
                 listener,
                 passed: false,
+                kept,
             });
         }
         Ok(doors)
@@ -91,6 +95,7 @@ impl Doors {
             .filter_map(|((kind, object, ..), door)| {
                 Some(Door {
                     listener: door.listener.clone(),
+                    kept: door.kept,
                     kind,
                     place: place(kind, &object.id)?,
                     tallies: (object.row, config.tables.kinds[kind].counters.len()),
@@ -103,6 +108,31 @@ impl Doors {
     pub(crate) fn shut_all_but(&self, kept: &Doors) {
         let gone = self.without(kept).0;
         gone.iter().for_each(|door| door.listener.close_for_all());
+    }
+
+    /// Shuts all of them at our end, but for those that somebody else keeps.
+    pub(crate) fn shut(&self) {
+        let ours = self.0.iter().filter(|door| !door.kept);
+        ours.for_each(|door| door.listener.close_for_all());
+    }
+
+    /// Those that somebody else keeps, as they are told to another master.
+    pub(crate) fn kept(&self) -> Vec<String> {
+        let kept = self.0.iter().filter(|door| door.kept);
+        let bound = kept.filter_map(|door| Some((door.proto, door.listener.local()?)));
+        bound.map(|(proto, at)| format!("{proto:?} {at}")).collect()
+    }
+
+    /// Takes it that somebody else keeps these.
+    pub(crate) fn keep(&mut self, kept: &[String]) {
+        for door in &mut self.0 {
+            door.kept = kept.contains(&format!("{:?} {}", door.proto, door.at));
+        }
+    }
+
+    /// Says of all of them that somebody else keeps them.
+    pub(crate) fn keep_all(&mut self) {
+        self.0.iter_mut().for_each(|door| door.kept = true);
     }
 
     /// Adds a socket that somebody else has bound, under the name it was
@@ -118,6 +148,7 @@ impl Doors {
             at,
             listener,
             passed,
+            kept: false,
         });
     }
 
@@ -168,5 +199,18 @@ mod tests {
         assert!(!serves("main", Proto::Tcp, elsewhere), "another address");
         assert_eq!(doors.without(&doors.clone()).each().count(), 0);
         assert_eq!(doors.without(&Doors::default()).each().count(), 1);
+        // What systemd keeps is not shut at our end, nor at that of our heir.
+        assert!(doors.kept().is_empty());
+        doors.keep_all();
+        let told = doors.kept();
+        doors.shut();
+        doors.keep(&[]);
+        assert!(doors.kept().is_empty());
+        doors.keep(&told);
+        assert_eq!(doors.kept(), told);
+        std::net::TcpStream::connect(bound).unwrap();
+        doors.keep(&[]);
+        doors.shut();
+        assert!(std::net::TcpStream::connect(bound).is_err());
     }
 }

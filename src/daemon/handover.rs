@@ -41,6 +41,8 @@ pub(super) struct Parcel {
     pub(super) rotated: Ms,
     /// The control words that rebuild the configuration.
     pub(super) words: Vec<String>,
+    /// Sockets that systemd keeps.
+    pub(super) kept: Vec<String>,
 }
 
 /// A parcel as octets; they hold secrets.
@@ -53,6 +55,9 @@ pub(super) fn pack(program: &str, parcel: &Parcel) -> Vec<u8> {
     let _ = writeln!(text, "rotated {}", parcel.rotated);
     for word in &parcel.words {
         let _ = writeln!(text, "word {word}");
+    }
+    for door in &parcel.kept {
+        let _ = writeln!(text, "kept {door}");
     }
     let mut octets = text.into_bytes();
     for secret in [&parcel.secrets.previous, &parcel.secrets.current] {
@@ -131,14 +136,15 @@ fn unpack(program: &str, octets: &[u8]) -> Result<Parcel, String> {
 }
 
 fn read<'t>(lines: impl Iterator<Item = &'t str>) -> Result<Parcel, String> {
-    let (mut generation, mut rotated, mut words, mut secrets) =
-        (None, None, Vec::new(), Vec::new());
+    let (mut generation, mut rotated, mut secrets) = (None, None, Vec::new());
+    let (mut words, mut kept) = (Vec::new(), Vec::new());
     for line in lines {
         match line.split_once(' ') {
             Some(("generation", number)) => generation = number.parse().ok(),
             Some(("rotated", number)) => rotated = number.parse().ok(),
             Some(("secret", digits)) => secrets.extend(unhex(digits)),
             Some(("word", word)) => words.push(word.into()),
+            Some(("kept", door)) => kept.push(door.into()),
             _ => {}
         }
     }
@@ -148,6 +154,7 @@ fn read<'t>(lines: impl Iterator<Item = &'t str>) -> Result<Parcel, String> {
             secrets: Secrets { current, previous },
             rotated,
             words,
+            kept,
         }),
         _ => Err("the parcel is not complete".into()),
     }
@@ -210,6 +217,7 @@ mod tests {
             },
             rotated: 99,
             words: vec!["set user mail".into(), "vserv add a 192.0.2.1:110".into()],
+            kept: vec!["Tcp 192.0.2.1:110".into()],
         }
     }
 
@@ -219,7 +227,7 @@ mod tests {
         assert!(is_whole(&octets));
         let found = unpack("pproxy", &octets).unwrap();
         let wanted = parcel();
-        assert_eq!(found.words, wanted.words);
+        assert_eq!((found.words, found.kept), (wanted.words, wanted.kept));
         assert_eq!((found.generation, found.rotated), (7, 99));
         assert_eq!(found.secrets.current, wanted.secrets.current);
         assert_eq!(found.secrets.previous, wanted.secrets.previous);

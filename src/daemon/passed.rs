@@ -44,7 +44,10 @@ pub(super) fn take() -> Passed {
     let names = names.split(':').map(String::from);
     let mut fds = names.chain(std::iter::repeat(String::new())).zip(fds);
     let channel = if relieves { fds.next() } else { None };
-    let (doors, odd) = sort(fds);
+    let (mut doors, odd) = sort(fds);
+    if !relieves {
+        doors.keep_all();
+    }
     Passed {
         doors,
         channel: channel.map(|(_, fd)| fd.into()),

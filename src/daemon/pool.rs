@@ -44,6 +44,8 @@ const BATCH: usize = 64;
 #[derive(Clone)]
 pub(crate) struct Door {
     pub(crate) listener: Arc<Listener>,
+    /// Somebody else keeps it for another master.
+    pub(crate) kept: bool,
     pub(crate) kind: usize,
     pub(crate) place: usize,
     /// The row of the object, and how many counters it has.
@@ -65,7 +67,8 @@ impl Board {
     /// Shuts the doors of a master that is gone, unless another one has them, too.
     pub(super) fn shut(&self, doors: &[Door]) {
         if self.head(Head::Shared).load(Relaxed) == 0 {
-            doors.iter().for_each(|door| door.listener.close_for_all());
+            let ours = doors.iter().filter(|door| !door.kept);
+            ours.for_each(|door| door.listener.close_for_all());
         }
     }
 }

@@ -5,7 +5,6 @@ use std::sync::atomic::Ordering::Relaxed;
 use nix::sys::signal::Signal;
 
 use super::board::Head;
-use super::doors::Doors;
 use super::master::Master;
 use super::service::Service;
 use super::signals::LOOK;
@@ -57,10 +56,11 @@ impl<S: Service> Master<S> {
         }
     }
 
-    /// Nobody else comes in, unless another master has the doors, too.
+    /// Nobody else comes in, unless another master has the doors, too. Who comes
+    /// to one that systemd keeps waits for the next master.
     fn shut_doors(&self) {
         if !self.shared {
-            self.doors.shut_all_but(&Doors::default());
+            self.doors.shut();
         }
     }
 

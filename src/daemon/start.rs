@@ -139,10 +139,11 @@ fn start<S: Service>(
 fn relieve<S: Service>(
     matches: &Matches,
     verbs: Vec<Verb<Act>>,
-    passed: Passed,
+    mut passed: Passed,
     mut channel: UnixStream,
 ) -> Result<(), Vec<String>> {
     let parcel = handover::receive(&mut channel, S::TABLES.name).map_err(|why| vec![why])?;
+    passed.doors.keep(&parcel.kept);
     let plan = plan::<S>(matches, verbs, Some(&parcel))?;
     if !plan.foreground {
         proc::new_session().map_err(|why| vec![format!("setsid: {why}")])?;

@@ -126,6 +126,7 @@ impl<S: Service> Master<S> {
             secrets: self.board.secrets(),
             rotated: self.rotated,
             words: self.config.print(),
+            kept: [self.doors.kept(), self.passed.kept()].concat(),
         };
         let mut channel = Channel::new(ours)?;
         channel.say(handover::pack(S::TABLES.name, &parcel));

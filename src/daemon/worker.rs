@@ -262,6 +262,7 @@ mod tests {
     fn door(listener: Arc<Listener>) -> Door {
         Door {
             listener,
+            kept: false,
             kind: 0,
             place: 0,
             tallies: (0, 0),
