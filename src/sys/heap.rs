@@ -20,8 +20,8 @@ mod gnu {
     /// Freed blocks up to this size are kept at hand for the next of their size.
     const SMALL: usize = 1040;
 
-    /// Larger than any hole, but not so large that it had pages of its own
-    /// before we came, in octets.
+    /// Octets of a block that fills no hole twice, but is not so large that it
+    /// had pages of its own before we came.
     const HUGE: usize = 112 * 1024;
 
     /// The most blocks that are spent on holes.
@@ -44,8 +44,18 @@ mod gnu {
         block.as_ptr().addr()
     }
 
+    /// Where the block begins that reaches to the end of the heap: all free
+    /// memory before it is holes, whatever their size.
+    fn top() -> usize {
+        // SAFETY: asks where the heap ends, and changes nothing.
+        let end = unsafe { libc::sbrk(0) };
+        // SAFETY: counts what is free; a process of one thread may call it at any time.
+        let free = unsafe { libc::mallinfo2() };
+        end.addr().saturating_sub(free.keepcost)
+    }
+
     pub(super) fn settle(large: usize) {
-        fill(next(HUGE), large.min(HUGE));
+        fill(top(), large.min(HUGE));
         spend(block(PAGE - next(SMALL) % PAGE));
         let octets = c_int::try_from(large).unwrap_or(c_int::MAX);
         // SAFETY: takes two numbers; a process of one thread may call it at any time.
@@ -99,6 +109,8 @@ mod tests {
         let output = std::process::Command::new(std::env::current_exe().unwrap())
             .args([&name, "--exact", "--test-threads=1"])
             .env("ALONE", "1")
+            // The heap of the daemon, and not one of the thread that runs the test.
+            .env("MALLOC_ARENA_MAX", "1")
             .output();
         let output = output.unwrap();
         let text = String::from_utf8_lossy(&output.stdout);
@@ -124,6 +136,22 @@ mod tests {
                 last - first < 4096 && first % 4096 < 1024
             },
         );
+    }
+
+    #[test]
+    fn a_hole_of_any_size_is_filled() {
+        alone("a_hole_of_any_size_is_filled", || {
+            // Once a block of this size was freed, such blocks lie among the small ones.
+            drop(std::hint::black_box(vec![1_u8; 1 << 20]));
+            let hole = std::hint::black_box(vec![1_u8; 512 * 1024]);
+            let behind: Vec<Vec<u8>> = (1..2000).map(|n| vec![1; n % 700 + 1]).collect();
+            let (from, to) = (hole.as_ptr().addr(), hole.as_ptr().addr() + hole.len());
+            drop(hole);
+            settle(16 * 1024);
+            let small = std::hint::black_box(vec![1_u8; 100]);
+            behind.iter().any(|block| block.as_ptr().addr() > to)
+                && !(from..to).contains(&small.as_ptr().addr())
+        });
     }
 
     /// Kilobytes that this process has written to; pages of files come and
