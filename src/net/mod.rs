@@ -7,6 +7,7 @@ pub(crate) mod listen;
 pub(crate) mod many;
 pub(crate) mod proxy;
 pub(crate) mod pump;
+mod raw;
 pub(crate) mod ready;
 mod siphon;
 pub(crate) mod stream;

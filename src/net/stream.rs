@@ -4,70 +4,14 @@
 use std::fs::File;
 use std::io::{self, IoSlice, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
-use std::rc::Rc;
+use std::os::fd::{AsFd, BorrowedFd};
 
-use nix::errno::Errno;
 use nix::poll::PollFlags;
-use nix::sys::socket::{MsgFlags, recv, send, sendmsg};
 
+use super::raw::Raw;
 use super::tls::Channel;
 use super::wait::{Broken, Deadline, Watch, is_over, wait_one};
 use crate::sys::sendfile::sendfile;
-
-const FLAGS: MsgFlags = MsgFlags::MSG_DONTWAIT.union(MsgFlags::MSG_NOSIGNAL);
-
-/// A socket of which no call ever blocks, though it stays in blocking mode:
-/// the mode belongs to the connection, which others may hold too.
-#[derive(Debug, Clone)]
-pub(super) struct Raw(Rc<TcpStream>);
-
-impl Raw {
-    fn receive(&self, buf: &mut [u8], flags: MsgFlags) -> io::Result<usize> {
-        loop {
-            match recv(self.0.as_raw_fd(), buf, flags) {
-                Err(Errno::EINTR) => {}
-                other => return Ok(other?),
-            }
-        }
-    }
-}
-
-impl Read for Raw {
-    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
-        self.receive(buf, MsgFlags::MSG_DONTWAIT)
-    }
-}
-
-impl Write for Raw {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        loop {
-            match send(self.0.as_raw_fd(), bytes, FLAGS) {
-                Err(Errno::EINTR) => {}
-                other => return Ok(other?),
-            }
-        }
-    }
-
-    fn write_vectored(&mut self, pieces: &[IoSlice<'_>]) -> io::Result<usize> {
-        loop {
-            match sendmsg::<()>(self.0.as_raw_fd(), pieces, &[], FLAGS, None) {
-                Err(Errno::EINTR) => {}
-                other => return Ok(other?),
-            }
-        }
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-impl AsFd for Raw {
-    fn as_fd(&self) -> BorrowedFd<'_> {
-        self.0.as_fd()
-    }
-}
 
 /// How octets go to and fro.
 #[derive(Debug)]
@@ -89,7 +33,7 @@ pub(crate) struct Stream {
 impl From<TcpStream> for Stream {
     fn from(socket: TcpStream) -> Stream {
         Stream {
-            link: Link::Plain(Raw(Rc::new(socket))),
+            link: Link::Plain(socket.into()),
             received: 0,
             sent: 0,
         }
@@ -120,7 +64,7 @@ impl Stream {
 
     /// Our own address and port on this connection.
     pub(crate) fn local(&self) -> Option<SocketAddr> {
-        self.raw().0.local_addr().ok()
+        self.raw().socket().local_addr().ok()
     }
 
     /// What TLS there is.
@@ -221,10 +165,9 @@ impl Stream {
         watch: &dyn Watch,
         deadline: Deadline<'_>,
     ) -> Result<usize, Broken> {
-        let flags = MsgFlags::MSG_DONTWAIT | MsgFlags::MSG_PEEK;
         loop {
             wait_one(self, PollFlags::POLLIN, watch, deadline)?;
-            if let Some(count) = now_or_never(self.raw().receive(buf, flags))? {
+            if let Some(count) = now_or_never(self.raw().peek(buf))? {
                 return Ok(count);
             }
         }
@@ -297,7 +240,7 @@ impl Stream {
             return Ok(None);
         };
         // The call knows no other way not to wait. The connection is ours alone.
-        raw.0.set_nonblocking(true)?;
+        raw.socket().set_nonblocking(true)?;
         loop {
             match now_or_never(sendfile(raw.as_fd(), file, at, most))? {
                 Some(count) => {
@@ -313,7 +256,7 @@ impl Stream {
     /// From then on no call on the socket waits.
     pub(super) fn is_bare(&self) -> bool {
         // The connection is ours alone.
-        matches!(&self.link, Link::Plain(raw) if raw.0.set_nonblocking(true).is_ok())
+        matches!(&self.link, Link::Plain(raw) if raw.socket().set_nonblocking(true).is_ok())
     }
 
     /// Lets `carry` move octets that do not pass through us; `None` if there
@@ -333,7 +276,7 @@ impl Stream {
         if let Link::Tls(channel) = &mut self.link {
             channel.finish();
         }
-        let _ = self.raw().0.shutdown(Shutdown::Write);
+        let _ = self.raw().socket().shutdown(Shutdown::Write);
     }
 
     /// Writes two pieces as one, if they go at once; for refusals that wait

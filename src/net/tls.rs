@@ -14,7 +14,8 @@ use openssl::ssl::{
 use openssl::x509::X509VerifyResult;
 use openssl::x509::store::X509StoreBuilder;
 
-use super::stream::{Raw, Stream};
+use super::raw::Raw;
+use super::stream::Stream;
 use super::wait::{Broken, Deadline, Watch, wait_one};
 use crate::sys::ticket::{self, Keys};
 

@@ -5,7 +5,7 @@
 use std::io::{self, IoSlice, Read, Write};
 use std::os::fd::{AsFd, BorrowedFd};
 
-use crate::net::stream::Raw;
+use crate::net::raw::Raw;
 
 /// Octets read ahead: commands, short answers, the hello of a client.
 const AHEAD: usize = 1024;
