@@ -70,19 +70,22 @@ check-slow: all
 	@set -- t/9*.t; if [ ! -e "$$1" ]; then echo 'there are no slow tests yet'; \
 		else BIN="$(BIN)" $(PROVE) "$$@"; fi
 
-# This suite beside other servers, whose packages are fetched for it; then what single things cost.
-bench: all
+# This suite beside other servers, whose packages are fetched for it.
+bench:
 	@t/deps bench
+	$(ENV) $(CARGO) build --release --workspace $(CARGOFLAGS)
 	@BIN="$(BIN)" t/bench
 
+# What single parts cost.
 benchparts: all
 	BIN="$(BIN)" t/benchcheck
 	BIN="$(BIN)" t/benchtls
 	BIN="$(BIN)" t/benchmail
 
 # How the cost of a session changes with what there is besides: tables for popular-tuning(7).
-charts: all
-	@t/deps -n check
+charts:
+	@t/deps bench
+	$(ENV) $(CARGO) build --release --workspace $(CARGOFLAGS)
 	@BIN="$(BIN)" t/charts
 
 lint:

@@ -19,8 +19,11 @@
 #include <time.h>
 #include <unistd.h>
 
-/* How long they may take to end when asked to, in tenths of a second. */
-enum { PATIENCE = 30 };
+/*
+ * How long they may take to end when asked to, and after how long those who
+ * have become our children meanwhile are asked, in tenths of a second.
+ */
+enum { PATIENCE = 30, AGAIN = 3 };
 
 static pid_t command;
 static int result;
@@ -79,7 +82,10 @@ end_all(void)
 	int i;
 
 	for (i = 0; reap(); i++) {
-		tell_children(i == 0 ? SIGTERM : i < PATIENCE ? SIGCONT : SIGKILL);
+		if (i >= PATIENCE)
+			tell_children(SIGKILL);
+		else if (i % AGAIN == 0)
+			tell_children(SIGTERM);
 		nanosleep(&tenth, NULL);
 	}
 }

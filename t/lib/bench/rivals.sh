@@ -28,7 +28,7 @@ there() {
     if [ -z "$ROOT" ]; then
         why='only root can start it'
     elif [ -z "$RIVALS" ]; then
-        why='packages are not here: t/deps rivals'
+        why='packages are not here: t/deps bench'
     elif ! inside true 2>/dev/null; then
         why='no mount namespace is to be had'
     elif ! inside test -x "$1"; then
@@ -49,6 +49,11 @@ up() {
 # storage: is there a Dovecot to bring sessions to?
 storage() { [ -f "$T/run/dovecot.job" ] || { why='there is no Dovecot behind it'; return 1; }; }
 
+# 2.4 calls much otherwise than 2.3.
+old_dovecot() { case $(inside dovecot --version) in [01].* | 2.[0-3].*) ;; *) return 1 ;; esac; }
+# A process serves one session after the other.
+reused() { if old_dovecot; then echo service_count = 0; else echo restart_request_count = unlimited; fi; }
+
 # dovecot_conf NAME PORT TLSPORT: what storage and proxy have in common
 dovecot_conf() {
     cat <<EOC
@@ -65,7 +70,7 @@ login_trusted_networks =
 ssl = yes
 service pop3-login {
     chroot =
-    service_count = 0
+    $(reused)
     process_min_avail = 2
     client_limit = $((HELD + 1000))
     inet_listener pop3 {
@@ -88,18 +93,15 @@ service stats {
 }
 EOC
 }
-# dovecot_words: what version 2.4 calls otherwise, in place of what 2.3 does
 dovecot_words() {
-    case $(inside dovecot --version) in
-    [01].* | 2.[0-3].*)
+    if old_dovecot; then
         cat <<EOC
 disable_plaintext_auth = no
 default_idle_kill = 5s
 ssl_cert = <$T/mail.crt
 ssl_key = <$T/mail.key
 EOC
-        ;;
-    *)
+    else
         cat <<EOC
 dovecot_config_version = 2.4.0
 dovecot_storage_version = 2.4.0
@@ -108,12 +110,10 @@ default_idle_kill_interval = 5s
 ssl_server_cert_file = $T/mail.crt
 ssl_server_key_file = $T/mail.key
 EOC
-        ;;
-    esac
+    fi
 }
 dovecot_mail() {
-    case $(inside dovecot --version) in
-    [01].* | 2.[0-3].*)
+    if old_dovecot; then
         cat <<EOC
 mail_location = maildir:$T/dove.mail/%u
 passdb {
@@ -125,8 +125,7 @@ userdb {
     args = uid=$uid gid=$gid home=$T/dove.mail
 }
 EOC
-        ;;
-    *)
+    else
         cat <<EOC
 mail_driver = maildir
 mail_path = $T/dove.mail/%{user}
@@ -142,20 +141,17 @@ userdb static {
     }
 }
 EOC
-        ;;
-    esac
+    fi
 }
 dovecot_onwards() {
-    case $(inside dovecot --version) in
-    [01].* | 2.[0-3].*)
+    if old_dovecot; then
         cat <<EOC
 passdb {
     driver = static
     args = nopassword=y proxy=y host=127.0.0.1 port=$(port 10)
 }
 EOC
-        ;;
-    *)
+    else
         cat <<EOC
 passdb static {
     fields {
@@ -166,8 +162,7 @@ passdb static {
     }
 }
 EOC
-        ;;
-    esac
+    fi
 }
 
 # Processes that stay for the next session, are there beforehand, and read neither sizes nor
@@ -188,7 +183,7 @@ mail_fsync = never
 auth_cache_size = 10M
 service pop3 {
     client_limit = 1
-    service_count = 0
+    $(reused)
     process_min_avail = 20
     process_limit = $((HELD + 2000))
 }
@@ -264,7 +259,8 @@ start_perdition() {
             "$([ "$_kind" = POP3:17 ] || echo "--ssl_mode ssl_listen --ssl_cert_file $T/mail.crt" \
                 "--ssl_key_file $T/mail.key --ssl_no_cert_verify")" >"$T/perdition/${_kind%:*}.sh"
     done
-    nested perdition sh -c "sh $T/perdition/POP3.sh & sh $T/perdition/POP3S.sh & wait" && up perdition 17
+    # It closes whatever could be open, for each session.
+    nested perdition sh -c "ulimit -n 1024; sh $T/perdition/POP3.sh & sh $T/perdition/POP3S.sh & wait" && up perdition 17
 }
 
 start_courier() {

@@ -36,7 +36,7 @@ sub pbench {
     return $pid, $out;
 }
 
-# Prints what was measured; the first of it is also told who waits for it.
+# Prints what was measured, and tells the first of it to who waits.
 sub told {
     my ($load, $is, @values) = @_;
     printf STDERR ' %s=%.4g', $is->{name}, $values[1];
@@ -91,7 +91,8 @@ sub sessions {
     my $n = $got->{sessions};
     my @values = (us => $cpu * 1000 / $n, rate => $got->{per_second}, ms => $got->{loads}[-1]{session_us}{p50} / 1000);
     # The first session of each client has nothing to resume.
-    push @values, share => 100 * $got->{resumed} / ($got->{handshakes} - $clients) if "@args" =~ /-R/;
+    my $again = $got->{handshakes} - $clients;
+    push @values, share => 100 * $got->{resumed} / $again if "@args" =~ /-R/ && $again > 0;
     told($load, $is, @values);
 }
 

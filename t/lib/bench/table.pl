@@ -10,7 +10,7 @@ my (%all, %failed);
 while (<>) {
     my ($load, $system, $value, $number) = split;
     push @{ $all{$load}{$value}{$system} }, $number;
-    $failed{$load}{$system} = 1 if $value eq 'failed';
+    $failed{$load}{$system} += $number if $value eq 'failed';
 }
 
 sub median {
@@ -24,29 +24,29 @@ my %bare = map { $_ => 1 } qw(bare asks forks relays);
 
 # Title, load, value; `<` or `>`, what is aimed at; how many times less than the best proxy.
 my @rows = (
-    [ 'empty login, us CPU',          'empty',   'us',         '<', 110,  10 ],
-    [ '  bare loop with a question',  'asks',    'us' ],
-    [ '  sessions a second',          'empty',   'rate' ],
-    [ 'with TLS 1.3, us CPU',         'tls',     'us',         '<', 550,  3 ],
-    [ 'resumed, us CPU',              'resumed', 'us',         '<', 400,  3 ],
-    [ '  share resumed, %',           'resumed', 'share',      '>', 100 ],
-    [ '5 of 20 kB, us CPU',           'fetch',   'us',         '<', 500,  5 ],
-    [ '  median, ms',                 'fetch',   'ms',         '<', 7 ],
-    [ 'mix, 80 % empty, us CPU',      'mix',     'us',         '<', 200,  5 ],
-    [ 'one of 50 MB, ms CPU',         'large',   'cpu_ms',     'x', 1.3 ],
-    [ '  bare copy, not relayed',     'copy',    'cpu_ms' ],
-    [ 'drain 20 small, us CPU',       'drain',   'us',         '<', 2000 ],
-    [ 'held, kB private, proxy',      'held',    'proxy_kb',   '<', 60 ],
-    [ '  storage',                    'held',    'storage_kb', '<', 60 ],
-    [ '  both',                       'held',    'kb' ],
-    [ 'held, TLS, kB private, proxy', 'heldtls', 'proxy_kb',   '<', 260 ],
-    [ '  both',                       'heldtls', 'kb' ],
-    [ '0 to HELD held, a second',     'many',    'rate',       '>', 3000 ],
-    [ '  MB of memory (Pss)',         'many',    'pss_mb' ],
-    [ 'BIG messages, first, ms',      'big',     'first_ms',   '<', 120 ],
-    [ '  CPU',                        'big',     'first_cpu' ],
-    [ '  warm, ms',                   'big',     'warm_ms',    '<', 100 ],
-    [ '  CPU',                        'big',     'warm_cpu' ],
+    [ 'empty login, us CPU',      'empty',   'us',         '<', 110,  10 ],
+    [ '  with a question, bare',  'asks',    'us' ],
+    [ '  logins a second',        'empty',   'rate' ],
+    [ 'TLS 1.3 full, us CPU',     'tls',     'us',         '<', 550,  3 ],
+    [ 'TLS resumed, us CPU',      'resumed', 'us',         '<', 400,  3 ],
+    [ '  share resumed, %',       'resumed', 'share',      '>', 100 ],
+    [ '5 of 20 kB, us CPU',       'fetch',   'us',         '<', 500,  5 ],
+    [ '  median, ms',             'fetch',   'ms',         '<', 7 ],
+    [ 'mix, 80 % empty, us CPU',  'mix',     'us',         '<', 200,  5 ],
+    [ '50 MB, ms CPU',            'large',   'cpu_ms',     'x', 1.3 ],
+    [ '  not relayed, bare',      'copy',    'cpu_ms' ],
+    [ 'drain 20 small, us CPU',   'drain',   'us',         '<', 2000 ],
+    [ 'held, kB private: proxy',  'held',    'proxy_kb',   '<', 60 ],
+    [ '  storage',                'held',    'storage_kb', '<', 60 ],
+    [ '  both',                   'held',    'kb' ],
+    [ 'held by TLS, kB: proxy',   'heldtls', 'proxy_kb',   '<', 260 ],
+    [ '  both',                   'heldtls', 'kb' ],
+    [ '0 to HELD held, a second', 'many',    'rate',       '>', 3000 ],
+    [ '  memory, MB (Pss)',       'many',    'pss_mb' ],
+    [ 'BIG messages, ms',         'big',     'first_ms',   '<', 120 ],
+    [ '  CPU',                    'big',     'first_cpu' ],
+    [ '  warm, ms',               'big',     'warm_ms',    '<', 100 ],
+    [ '  CPU',                    'big',     'warm_cpu' ],
 );
 
 sub number {
@@ -59,9 +59,9 @@ my (@table, %there);
 for my $row (@rows) {
     my ($title, $load, $value, $sense, $goal, $times) = @$row;
     my %of = map { ($bare{$_} ? 'bare' : $_) => median($all{$load}{$value}{$_}) } keys %{ $all{$load}{$value} // {} };
-    my %bad = map { ($_ => 1) } keys %{ $failed{$load} // {} };
+    my %bad = %{ $failed{$load} // {} };
     next unless %of || %bad;
-    $title =~ s/(HELD|BIG)/$ENV{$1}/;
+    $title =~ s{(HELD|BIG)}{$ENV{$1} // $1}e;
     $there{$_} = 1 for keys %of, keys %bad;
     my @best = sort { $a <=> $b } grep { defined } @of{@proxies};
     my $ratio = @best && $of{popular} && $sense && $sense eq '<' && $value !~ /kb/ ? $best[0] / $of{popular} : undef;
@@ -81,26 +81,31 @@ for my $row (@rows) {
     };
 }
 my @present = grep { $there{$_} } 'bare', @systems;
-my %head = (title => '', (map { $_ => $_ } @present), aim => 'aim', ratio => 'times', want => 'aim', miss => 'missed');
+my %head = (title => '', (map { $_ => $_ } @present), aim => '   aim', ratio => 'times', want => 'aim', miss => 'missed');
 
 # The columns of these names, side by side.
 sub show {
     my (@columns) = @_;
     for my $row (\%head, @table) {
-        my $line = join '', map { $_ eq 'title' ? sprintf '%-29s', $row->{$_} : sprintf '%*s', width($_), $row->{$_} } @columns;
+        my $line = sprintf '%-25s', $row->{title};
+        $line .= sprintf '%*s', 1 + (length $head{$_} < 5 ? 5 : length $head{$_}), $row->{$_} for @columns;
         $line =~ s/ +$//;
         print "$line\n";
     }
 }
-sub width { my ($name) = @_; return 2 + ($name eq 'title' ? 0 : length($head{$name}) < 5 ? 5 : length $head{$name}) }
 
+my @against = qw(aim ratio want miss);
 if ($manual) {
-    print ".Bd -literal\n";
-    show('title', grep { $_ ne 'courier' } @present);
-    print ".Ed\n.Pp\n.Bd -literal\n";
-    show('title', (grep { $there{$_} } qw(courier popular)), qw(aim ratio want miss));
+    print qq(.\\" run: picture\n.Bd -literal\n);
+    show(grep { $_ ne 'courier' } @present);
+    print qq(.Ed\n.\\" run: picture\n.Bd -literal\n);
+    show((grep { $there{$_} } qw(courier popular)), @against);
     print ".Ed\n";
 } else {
-    show('title', @present, qw(aim ratio want miss));
-    print "\ntimes: what the best of the other proxies needs, by what popular needs; missed: x the figure, r the ratio\n";
+    show(@present, @against);
+    print "\ntimes: what the best of the other proxies needs, by what popular needs; ",
+        "missed: x the figure, r the ratio\n";
+    for my $load (sort keys %failed) {
+        print "failed: $failed{$load}{$_} sessions of $load with $_\n" for sort keys %{ $failed{$load} };
+    }
 }
