@@ -34,7 +34,8 @@ CONFFILES  = pproxy.rc pserv.rc pcheckd.rc capa/default
 # What a package is built from; the last two are in a tarball made by `make dist` only.
 SOURCES    = Makefile Cargo.toml Cargo.lock README COPYING src man etc rc.d t .clippy.toml .cargo vendor
 VERSION    = $$(sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -n 1)
-SCRIPTS    = .ci/run t/*.t t/lib/*.sh t/deps t/bench* t/charts t/demo t/stand rc.d/* src/*.sh
+SCRIPTS    = .ci/run t/*.t t/lib/*.sh t/lib/bench/*.sh t/lib/bench/inside t/deps \
+	t/bench* t/charts t/demo t/stand rc.d/* src/*.sh
 
 # rustup installs where only a login shell looks.
 ENV = PATH="$$PATH:$$HOME/.cargo/bin" POPULAR_PREFIX=$(PREFIX) POPULAR_SYSCONFDIR=$(SYSCONFDIR) \
