@@ -182,8 +182,12 @@ impl Lane {
         if watched || self.full < MANY {
             self.siphon = None;
         } else if self.siphon.is_none() {
+            let lay = || {
+                source.never_wait().and_then(|()| sink.never_wait())?;
+                Siphon::new()
+            };
             let bare = source.is_bare() && sink.is_bare();
-            self.siphon = bare.then(|| Siphon::new().ok()).flatten();
+            self.siphon = bare.then(|| lay().ok()).flatten();
         }
         self.siphon.is_some()
     }

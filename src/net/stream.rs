@@ -239,8 +239,7 @@ impl Stream {
         let Link::Plain(raw) = &self.link else {
             return Ok(None);
         };
-        // The call knows no other way not to wait. The connection is ours alone.
-        raw.socket().set_nonblocking(true)?;
+        self.never_wait()?;
         loop {
             match now_or_never(sendfile(raw.as_fd(), file, at, most))? {
                 Some(count) => {
@@ -252,11 +251,15 @@ impl Stream {
         }
     }
 
-    /// Does it carry what is said as it is, and can it be carried by others?
-    /// From then on no call on the socket waits.
+    /// Does it carry what is said as it is, so that others can carry it?
     pub(super) fn is_bare(&self) -> bool {
-        // The connection is ours alone.
-        matches!(&self.link, Link::Plain(raw) if raw.socket().set_nonblocking(true).is_ok())
+        matches!(&self.link, Link::Plain(_))
+    }
+
+    /// Sees to it that calls that know no other way do not wait either. The
+    /// connection is ours alone.
+    pub(super) fn never_wait(&self) -> io::Result<()> {
+        self.raw().socket().set_nonblocking(true)
     }
 
     /// Lets `carry` move octets that do not pass through us; `None` if there
