@@ -36,6 +36,8 @@ if (!$child) {
     setsid();
     ioctl $slave, $TIOCSCTTY, 0;
     dup2(fileno($slave), $_) for 0 .. 2;
+    # Jobs in the background of a shell have been told to ignore these.
+    @SIG{qw(INT QUIT)} = ('DEFAULT') x 2;
     exec @ARGV or _exit(127);
 }
 my ($all, $since, $over, $status) = ('', '', 0, 0);
