@@ -285,9 +285,12 @@ daemons=5
 . /etc/courier/pop3d-ssl
 TLS_CERTFILE=$T/courier/pop3d.pem TLS_CACHEFILE=$T/courier/cache TLS_TRUSTCERTS=
 maildir=Maildir
+# Later versions ask nobody who a client is.
+ident=-noidentlookup
+! /usr/sbin/couriertcpd \$ident 2>&1 | grep -q 'Invalid option' || ident=
 tcpd() {
     exec /usr/sbin/couriertcpd -address=127.0.0.1 -maxprocs=$((HELD + 2000)) -maxperip=$((HELD + 2000)) -listen=1024 \
-        -nodnslookup -noidentlookup "\$@" /usr/lib/courier/courier/courierpop3login \
+        -nodnslookup \$ident "\$@" /usr/lib/courier/courier/courierpop3login \
         /usr/lib/courier/courier/courierpop3d Maildir
 }
 (tcpd $(port 19)) &
