@@ -7,7 +7,7 @@ use nix::poll::PollFlags;
 
 use super::lane::{Lane, Room};
 use super::stream::Stream;
-use super::wait::{Broken, Watch, is_over, wait_for};
+use super::wait::{Broken, Watch, is_over, look, wait_for};
 use crate::base::clock::{Ms, now};
 
 /// Is shown what goes by while somebody wants to see it.
@@ -54,7 +54,10 @@ pub(crate) fn pump(
                 ];
                 wait_for(want, watch, &|| last + patience(pending))?
             }
-            _ => [PollFlags::empty(); 2],
+            _ => {
+                look(watch)?;
+                [PollFlags::empty(); 2]
+            }
         };
         let [at_client, at_backend] = ready.map(|flags| !flags.is_empty());
         let rose = up.carry(at_client || held.0, &mut room, (client, backend), tap)?;

@@ -10,7 +10,7 @@ use nix::poll::PollFlags;
 
 use super::raw::Raw;
 use super::tls::Channel;
-use super::wait::{Broken, Deadline, Watch, is_over, wait_one};
+use super::wait::{Broken, Deadline, Watch, is_over, look, wait_one};
 use crate::sys::sendfile::sendfile;
 
 /// How octets go to and fro.
@@ -130,8 +130,9 @@ impl Stream {
     ) -> Result<usize, Broken> {
         self.push(watch, deadline)?;
         loop {
-            if !self.holds() {
-                wait_one(self, self.reads(), watch, deadline)?;
+            match self.holds() {
+                true => look(watch)?,
+                false => wait_one(self, self.reads(), watch, deadline)?,
             }
             if let Some(count) = self.read_now(buf)? {
                 return Ok(count);

@@ -214,6 +214,18 @@ pub(crate) fn wait_one(
     wait_for([(fd.as_fd(), flags)], watch, deadline).map(|_| ())
 }
 
+/// In place of a wait, for who has something to go on with: a peer that always
+/// has more to say must not keep a session from being stopped.
+///
+/// # Errors
+/// The watch.
+pub(crate) fn look(watch: &dyn Watch) -> Result<(), Broken> {
+    match watch.woken() {
+        Some(stop) => Err(Broken::Stop(stop)),
+        None => Ok(()),
+    }
+}
+
 /// A watch that never calls off: for tools, which have no worker.
 pub(crate) struct Alone {
     reader: std::os::fd::OwnedFd,

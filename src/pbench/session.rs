@@ -11,6 +11,10 @@ use crate::net::tls::load::{Kept, Starter};
 /// So much of TLS at once lets us expect that there is more.
 const MUCH: usize = 8192;
 
+/// So many records in a row that say nothing are taken before others have their
+/// turn.
+const EMPTY: u32 = 64;
+
 /// How a session goes on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Next {
@@ -107,6 +111,7 @@ impl Session {
         kept: Option<&Kept>,
     ) -> Result<Next, String> {
         self.flush()?;
+        let mut empty = 0;
         loop {
             let read = self.stream.read_now(&mut means.buffer);
             let read = read.map_err(|why| self.fault(&why))?;
@@ -118,7 +123,7 @@ impl Session {
                 }
             }
             match read {
-                None if self.stream.holds() => {}
+                None if self.stream.holds() && empty < EMPTY => empty += 1,
                 None => return Ok(self.next()),
                 Some(0) if self.talk.step == Step::Over => return Ok(Next::End),
                 Some(0) => return Err(self.fault(&"the server hung up")),

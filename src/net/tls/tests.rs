@@ -3,7 +3,7 @@
 use super::*;
 use crate::base::clock::now;
 use crate::net::stream::tests::pair as sockets;
-use crate::net::wait::Alone;
+use crate::net::wait::{Alone, Stop, Watch};
 use openssl::asn1::Asn1Time;
 use openssl::bn::BigNum;
 use openssl::ec::{EcGroup, EcKey};
@@ -280,6 +280,42 @@ fn records_that_say_nothing_do_not_outlast_a_deadline() {
     assert!(matches!(read, Err(Broken::Timeout)), "{read:?}");
     let read = ours.read(&mut [0; 16], &alone, &|| until);
     assert_eq!(read.unwrap(), 6);
+}
+
+/// Stops whoever asks it.
+struct Kicked(Alone);
+
+impl Watch for Kicked {
+    fn wake_fd(&self) -> std::os::fd::BorrowedFd<'_> {
+        self.0.wake_fd()
+    }
+
+    fn woken(&self) -> Option<Stop> {
+        Some(Stop::Kicked)
+    }
+
+    fn waiting(&self, _: crate::base::clock::Ms) {}
+}
+
+#[test]
+fn who_always_has_more_to_say_can_be_stopped() {
+    let acceptor = Acceptor::new(offer(vec![of("a", &ec())])).unwrap();
+    let (alone, until) = (Alone::new().unwrap(), now() + 10_000);
+    let (mut ours, theirs) = sockets();
+    let other = spawn(move || {
+        let mut builder = SslConnector::builder(SslMethod::tls_client()).unwrap();
+        builder.set_verify(SslVerifyMode::NONE);
+        let ssl = builder.build().configure().unwrap();
+        let mut tls = ssl.verify_hostname(false).connect("a", theirs).unwrap();
+        (0..9).for_each(|_| io::Write::write_all(&mut tls, b"NOOP\r\n").unwrap());
+        tls
+    });
+    acceptor.accept(&mut ours, None, &alone, &|| until).unwrap();
+    let _open = other.join().unwrap();
+    let read = ours.read(&mut [0; 16], &alone, &|| until);
+    assert_eq!((read.unwrap(), ours.holds()), (6, true));
+    let read = ours.read(&mut [0; 16], &Kicked(alone), &|| until);
+    assert!(matches!(read, Err(Broken::Stop(Stop::Kicked))), "{read:?}");
 }
 
 #[test]
