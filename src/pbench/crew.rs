@@ -216,10 +216,8 @@ impl<'w> Crew<'w> {
         let (load, account) = self.accounts.next();
         let turn = self.begun as usize;
         self.begun += 1;
-        let from = match self.wish.from.len() {
-            0 => None,
-            count => Some(self.wish.from[turn % count]),
-        };
+        let from = turn.checked_rem(self.wish.from.len());
+        let from = from.map(|at| self.wish.from[at]);
         let to = self.servers[turn % self.servers.len()];
         let client = &mut self.clients[place];
         let started = Session::start(
