@@ -57,7 +57,7 @@ type Waits = bool;
 
 /// An open target.
 pub(super) enum Sink {
-    Stderr,
+    Stderr(Waits),
     File(File, PathBuf, Waits),
     Syslog(Logger<LoggerBackend, Stamp>, PathBuf),
 }
@@ -136,7 +136,7 @@ impl Sink {
     /// A file that cannot be opened, or no descriptors left.
     pub(super) fn open(target: &Target, who: Who) -> io::Result<Sink> {
         Ok(match target {
-            Target::Stderr => Sink::Stderr,
+            Target::Stderr => Sink::Stderr(waits(&io::stderr())),
             Target::File(path) => {
                 let (file, waits) = append(path)?;
                 Sink::File(file, path.clone(), waits)
@@ -210,7 +210,7 @@ impl Sink {
     pub(super) fn follow(&mut self, shelf: &Shelf) -> io::Result<()> {
         if let Sink::File(file, _, waits) = self {
             let fresh = File::from(shelf.copy()?);
-            (*waits, *file) = (!fresh.metadata()?.is_file(), fresh);
+            (*waits, *file) = (self::waits(&fresh), fresh);
         }
         Ok(())
     }
@@ -240,8 +240,12 @@ fn append(path: &Path) -> io::Result<(File, Waits)> {
     use std::os::unix::fs::OpenOptionsExt;
     let mut options = File::options();
     let file = options.append(true).create(true).mode(0o640).open(path)?;
-    let waits = !file.metadata()?.is_file();
+    let waits = waits(&file);
     Ok((file, waits))
+}
+
+fn waits(file: &impl AsFd) -> Waits {
+    !crate::sys::proc::is_regular(file)
 }
 
 impl Sink {
@@ -269,7 +273,7 @@ impl Sink {
     /// would block; whether it did.
     pub(super) fn write(&mut self, level: Level, row: &mut Row, data: &mut Structured) -> bool {
         match self {
-            Sink::Stderr => put(&mut io::stderr(), true, row.end(LONGEST)),
+            Sink::Stderr(waits) => put(&mut io::stderr(), *waits, row.end(LONGEST)),
             Sink::File(file, _, waits) => put(file, *waits, row.end(LONGEST)),
             Sink::Syslog(logger, _) => {
                 let line = row.as_bytes();

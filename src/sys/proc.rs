@@ -241,6 +241,13 @@ pub(crate) fn silence_stdio(keep_stderr: bool) -> io::Result<()> {
     Ok(())
 }
 
+/// Is it a regular file, as far as can be told?
+pub(crate) fn is_regular(file: &impl std::os::fd::AsFd) -> bool {
+    use nix::sys::stat::{SFlag, fstat};
+    let kind = fstat(file).map(|found| SFlag::from_bits_truncate(found.st_mode) & SFlag::S_IFMT);
+    kind == Ok(SFlag::S_IFREG)
+}
+
 /// Would a write of up to `PIPE_BUF` octets to this file go on at once?
 pub(crate) fn writable(file: &impl std::os::fd::AsFd) -> bool {
     use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
