@@ -7,7 +7,8 @@ plan 10
 ulimit -n 4096 2>/dev/null || skip_all 'a thousand descriptors are not to be had'
 suite
 account empty b1 e/empty
-printf 'set maxsession 1000\nset checktimeout 20000\n' >>"$T/pproxy.rc"
+# All of them may ask pcheckd at once, however long that takes.
+printf 'set maxsession 1000\nset checktimeout 20000\nbackend change b1 maxpending=1000\n' >>"$T/pproxy.rc"
 start_suite
 
 perl t/lib/crowd.pl hold "$(port 1)" 1000 empty secret "$T/leave" >"$T/crowd.log" 2>&1 &

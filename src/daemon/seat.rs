@@ -283,8 +283,10 @@ impl Watch for Seat {
 
     fn woken(&self) -> Option<Stop> {
         self.signals.drain();
-        if self.signals.take(Signal::SIGTERM) | self.signals.take(Signal::SIGINT) {
-            self.ended.set(true);
+        for signal in SIGNALS {
+            if self.signals.take(signal) && matches!(signal, Signal::SIGTERM | Signal::SIGINT) {
+                self.ended.set(true);
+            }
         }
         if self.ended.get() {
             return Some(Stop::Shutdown);
@@ -304,6 +306,10 @@ impl Watch for Seat {
 
     fn waiting(&self, until: Ms) {
         self.field(Field::Deadline).store(until, Relaxed);
+    }
+
+    fn is_quiet(&self) -> bool {
+        !self.signals.are_raised()
     }
 
     fn is_watched(&self) -> bool {

@@ -117,6 +117,12 @@ impl Signals {
 }
 
 impl Signals {
+    /// Was one raised that nobody has taken? Asks nobody but the flags.
+    pub(crate) fn are_raised(&self) -> bool {
+        let mut flags = self.flags.iter();
+        flags.any(|(_, flag)| flag.load(Ordering::Acquire))
+    }
+
     /// Which of [`SCREEN`] was raised, the one first that matters most.
     pub(crate) fn screened(&self) -> Option<Screened> {
         let means = |signal| match signal {

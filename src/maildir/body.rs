@@ -28,7 +28,7 @@ impl Room {
 #[derive(Debug)]
 pub(crate) struct Body {
     file: File,
-    /// Octets on disk. A message does not grow; what is added is not shown.
+    /// Octets on disk, when it was opened. A message does not grow; what is added is not shown.
     disk: u64,
     /// Octets in wire form, once they are counted.
     wire: u64,
@@ -44,19 +44,23 @@ pub(crate) struct Body {
     crlf: Crlf,
     top: Option<Top>,
     over: bool,
-    /// When the file was last written to, and how it was when it was counted.
+    /// When the file was last written to, if it is long.
     written: (i64, i64),
+    /// It is in wire form on disk, and no line in it begins with a dot.
     plain: bool,
 }
 
 impl Body {
-    /// Opens a message whose octets are counted before the first is handed
-    /// out, as RETR needs it. A message longer than 64 KiB is read twice.
+    /// A message, and its octets on disk, whose octets are counted before the
+    /// first is handed out, as RETR needs it. One longer than 64 KiB is read twice.
     ///
     /// # Errors
     /// The file cannot be read.
-    pub(crate) fn counted(file: File, room: Room) -> io::Result<Body> {
-        let mut body = Body::new(file, room, None)?;
+    pub(crate) fn counted(opened: (File, u64), room: Room) -> io::Result<Body> {
+        let mut body = Body::new(opened, room, None);
+        if body.disk > PIECE as u64 {
+            body.written = written(&body.file.metadata()?);
+        }
         let (mut at, mut count) = (0, Crlf::default());
         while at < body.disk {
             body.fill(at)?;
@@ -70,13 +74,10 @@ impl Body {
         Ok(body)
     }
 
-    /// Opens a message for TOP: the header and so many lines of the body.
-    /// Only what is shown is read.
-    ///
-    /// # Errors
-    /// The file cannot be read.
-    pub(crate) fn top(file: File, room: Room, lines: u64) -> io::Result<Body> {
-        Body::new(file, room, Some(Top::new(lines)))
+    /// The same for TOP: the header and so many lines of the body. Only what is
+    /// shown is read.
+    pub(crate) fn top(opened: (File, u64), room: Room, lines: u64) -> Body {
+        Body::new(opened, room, Some(Top::new(lines)))
     }
 
     /// Leaves its room to the next.
@@ -84,11 +85,10 @@ impl Body {
         self.room
     }
 
-    fn new(file: File, room: Room, top: Option<Top>) -> io::Result<Body> {
-        let found = file.metadata()?;
-        Ok(Body {
-            disk: found.len(),
-            written: written(&found),
+    fn new((file, disk): (File, u64), room: Room, top: Option<Top>) -> Body {
+        Body {
+            disk,
+            written: (0, 0),
             plain: true,
             file,
             wire: 0,
@@ -101,7 +101,7 @@ impl Body {
             crlf: Crlf::default(),
             top,
             over: false,
-        })
+        }
     }
 
     /// Octets on disk.
@@ -120,6 +120,12 @@ impl Body {
     /// [`Body::is_unchanged`] at the end.
     pub(crate) fn as_it_lies(&self) -> Option<&File> {
         (self.counted && self.plain && !self.loaded).then_some(&self.file)
+    }
+
+    /// The whole of a short message, if it is in wire form as it lies on disk,
+    /// and no line in it begins with a dot.
+    pub(crate) fn at_once(&self) -> Option<&[u8]> {
+        (self.counted && self.plain && self.loaded).then(|| self.piece())
     }
 
     /// Whether the file is what it was when it was opened, as far as its
@@ -204,10 +210,10 @@ mod tests {
         all
     }
 
-    fn open(scratch: &Scratch, text: &[u8]) -> File {
+    fn open(scratch: &Scratch, text: &[u8]) -> (File, u64) {
         let path = scratch.path().join("mail");
         std::fs::write(&path, text).unwrap();
-        File::open(path).unwrap()
+        (File::open(path).unwrap(), text.len() as u64)
     }
 
     fn counted(scratch: &Scratch, text: &[u8]) -> io::Result<Body> {
@@ -257,6 +263,12 @@ mod tests {
         }
     }
 
+    /// Is it to be sent at once?
+    fn plain_and_short(text: &str) -> bool {
+        let dotted = text.split('\n').any(|line| line.starts_with('.'));
+        text.len() <= PIECE && plainly(text.as_bytes()) == text.as_bytes() && !dotted
+    }
+
     #[test]
     fn only_a_long_message_in_wire_form_without_dots_is_sent_as_it_lies() {
         let scratch = Scratch::new("body-plain");
@@ -265,6 +277,8 @@ mod tests {
         for (text, plain) in [
             (long.clone(), true),
             (line.into(), false),
+            (line.to_string() + ".\r\n", false),
+            (line.to_string() + "x", false),
             (long.clone() + "x", false),
             (long.clone() + "x\n", false),
             (long.clone() + ".\r\n", false),
@@ -274,15 +288,13 @@ mod tests {
         ] {
             let body = counted(&scratch, text.as_bytes()).unwrap();
             assert_eq!(body.as_it_lies().is_some(), plain);
-            assert!(body.is_unchanged());
+            let whole = plain_and_short(&text);
+            assert_eq!(body.at_once(), whole.then_some(text.as_bytes()));
+            assert!(body.is_unchanged() || !plain);
             open(&scratch, &text.as_bytes()[1..]);
             assert!(!body.is_unchanged());
-            assert!(
-                Body::top(open(&scratch, text.as_bytes()), Room::default(), 1)
-                    .unwrap()
-                    .as_it_lies()
-                    .is_none()
-            );
+            let top = Body::top(open(&scratch, text.as_bytes()), Room::default(), 1);
+            assert!(top.as_it_lies().is_none());
         }
     }
 
@@ -300,7 +312,7 @@ mod tests {
         #[test]
         fn top_is_a_prefix_of_retr(text in odd_text(), lines in 0u64..20) {
             let scratch = Scratch::new("body-top");
-            let top = read(&mut Body::top(open(&scratch, &text), Room::default(), lines).unwrap());
+            let top = read(&mut Body::top(open(&scratch, &text), Room::default(), lines));
             let all = plainly(&text);
             prop_assert!(all.starts_with(&top));
             prop_assert_eq!(top.len(), Top::new(lines).take(&all));

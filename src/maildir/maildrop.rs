@@ -182,7 +182,7 @@ impl Maildrop {
     pub(crate) fn top(&mut self, number: usize, lines: u64) -> Result<Body, Error> {
         let at = self.at(number)?;
         let (file, room) = (self.find(at)?, std::mem::take(&mut self.room));
-        Body::top(file, room, lines).map_err(on("message"))
+        Ok(Body::top(file, room, lines))
     }
 
     /// Takes back a message that was sent, for its room.
@@ -272,7 +272,7 @@ impl Maildrop {
     }
 
     /// Opens the file of an entry, wherever others have renamed it to.
-    fn find(&mut self, at: usize) -> Result<File, Error> {
+    fn find(&mut self, at: usize) -> Result<(File, u64), Error> {
         let Some(mailbox) = &self.mailbox else {
             return Err(Error::NoSuchMessage);
         };
@@ -285,7 +285,7 @@ impl Maildrop {
             let (false, Some(folder)) = (entry.is(GONE), folder) else {
                 break;
             };
-            match folder.read(self.list.name(entry)) {
+            match folder.read_all(self.list.name(entry)) {
                 Err(why) if why.kind() == io::ErrorKind::NotFound => {}
                 opened => return opened.map_err(on("message")),
             }

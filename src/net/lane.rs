@@ -8,6 +8,7 @@ use nix::poll::PollFlags;
 use super::pump::Tap;
 use super::siphon::Siphon;
 use super::stream::Stream;
+use super::wait::LEFT;
 
 /// Octets carried at a time.
 const CHUNK: usize = 32 * 1024;
@@ -43,8 +44,8 @@ impl Room {
     }
 }
 
-/// Behind so many reads for which there was hardly room a siphon is worth what
-/// it costs.
+/// Behind so many reads for which there was no room a siphon is worth what it
+/// costs.
 const MANY: u32 = 2;
 
 /// One direction.
@@ -58,7 +59,7 @@ pub(super) struct Lane {
     eof: bool,
     /// And the receiver has been told.
     pub(super) done: bool,
-    /// Reads in a row for which there was hardly room enough.
+    /// Reads in a row that filled all the room there was.
     full: u32,
     /// Through which much goes that nobody looks at.
     siphon: Option<Siphon>,
@@ -93,7 +94,7 @@ impl Lane {
     /// What to wait for at the sender.
     pub(super) fn reads(&self, source: &Stream) -> PollFlags {
         match self.hungry() {
-            true => source.reads(),
+            true => source.reads() | LEFT,
             false => PollFlags::empty(),
         }
     }
@@ -114,18 +115,21 @@ impl Lane {
     /// Those of the sockets.
     pub(super) fn carry(
         &mut self,
-        readable: bool,
+        ready: PollFlags,
         room: &mut Room,
         ends: (&mut Stream, &mut Stream),
         tap: &mut dyn Tap,
     ) -> io::Result<bool> {
         let (source, sink) = ends;
         let mut moved = false;
-        if readable && self.hungry() {
+        if !ready.is_empty() && self.hungry() {
             moved = match self.siphon(source, sink, tap.wanted()) {
                 true => self.suck(source, tap)?,
-                false => self.read(room, source, tap)?,
+                false => self.read(room, source, ready.contains(LEFT), tap)?,
             };
+        }
+        if self.eof {
+            sink.end_with();
         }
         moved |= self.spill(sink)? | self.write(room, sink)?;
         if self.eof && !self.pending() && !self.done {
@@ -139,6 +143,7 @@ impl Lane {
         &mut self,
         room: &mut Room,
         source: &mut Stream,
+        left: bool,
         tap: &mut dyn Tap,
     ) -> io::Result<bool> {
         self.buf = room.take();
@@ -151,8 +156,18 @@ impl Lane {
             self.buf[..count].copy_from_slice(&first);
             count += source.read_now(&mut self.buf[count..])?.unwrap_or(0);
         }
-        (self.from, self.to, self.eof) = (0, count, count == 0);
-        self.full = if count > CHUNK / 2 { self.full + 1 } else { 0 };
+        self.eof = count == 0;
+        self.full = match count == self.buf.len() {
+            true => self.full + 1,
+            false => 0,
+        };
+        if left && !self.eof && self.full == 0 {
+            // The end is told with the last words.
+            let more = source.read_now(&mut self.buf[count..])?;
+            self.eof = more == Some(0);
+            count += more.unwrap_or(0);
+        }
+        (self.from, self.to) = (0, count);
         match tap.wanted() {
             true => (self.shown)(tap, &self.buf[..count]),
             false => tap.missed(),

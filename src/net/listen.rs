@@ -8,8 +8,10 @@ use nix::sys::socket::{
     AddressFamily, Backlog, Shutdown, SockFlag, SockProtocol, SockType, SockaddrStorage, bind,
     getsockopt, listen, setsockopt, shutdown, socket, sockopt,
 };
+use nix::sys::time::{TimeVal, TimeValLike};
 
 use super::stream::Stream;
+use super::wait::LULL;
 
 /// Which kind of door.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,7 +38,7 @@ impl AsFd for Listener {
 
 impl Listener {
     /// Binds a non-blocking socket. What accepted connections inherit is set
-    /// here once: no delay, keep-alive.
+    /// here once, see [`hand_down`].
     ///
     /// # Errors
     /// Why the address cannot be had.
@@ -60,8 +62,7 @@ impl Listener {
             return Ok(Listener::Udp(fd.into()));
         }
         setsockopt(&fd, sockopt::ReuseAddr, &true)?;
-        setsockopt(&fd, sockopt::TcpNoDelay, &true)?;
-        setsockopt(&fd, sockopt::KeepAlive, &true)?;
+        hand_down(&fd)?;
         bind(fd.as_raw_fd(), &SockaddrStorage::from(at))?;
         let listener = Listener::Tcp(fd.into());
         listener.set_backlog(backlog)?;
@@ -86,8 +87,7 @@ impl Listener {
             Listener::Udp(socket) => socket.set_nonblocking(true)?,
             Listener::Tcp(socket) => {
                 socket.set_nonblocking(true)?;
-                setsockopt(socket, sockopt::TcpNoDelay, &true)?;
-                setsockopt(socket, sockopt::KeepAlive, &true)?;
+                hand_down(socket)?;
             }
         }
         Ok(door)
@@ -157,14 +157,20 @@ const GONE: [i32; 5] = [
     nix::errno::Errno::EINVAL as i32,
 ];
 
+/// What connections are to have: no delay, keep-alive, and reads that do not
+/// last for ever.
+fn hand_down(socket: &impl AsFd) -> io::Result<()> {
+    setsockopt(socket, sockopt::TcpNoDelay, &true)?;
+    setsockopt(socket, sockopt::KeepAlive, &true)?;
+    let limit = TimeVal::milliseconds(LULL as i64);
+    setsockopt(socket, sockopt::ReceiveTimeout, &limit)?;
+    Ok(())
+}
+
 /// Linux hands down the options of the listener; others may not.
 fn accepted(stream: TcpStream) -> Stream {
-    #[cfg(not(target_os = "linux"))]
-    {
-        let _ = stream.set_nodelay(true);
-        let _ = setsockopt(&stream, sockopt::KeepAlive, &true);
-    }
-    stream.into()
+    let lasting = cfg!(target_os = "linux") || hand_down(&stream).is_ok();
+    Stream::accepted(stream, lasting)
 }
 
 /// An IPv4 address that came in through IPv6 is shown as what it is.

@@ -1,5 +1,5 @@
-//! Copies octets both ways between a client and a backend, until both have
-//! said all they had to say.
+//! Copies octets both ways between a client and a backend, until the backend
+//! has said all it had to say.
 
 use std::os::fd::AsFd;
 
@@ -21,7 +21,8 @@ pub(crate) trait Tap {
     fn missed(&mut self);
 }
 
-/// Copies until both sides are done. `patience` says how many milliseconds
+/// Copies until the client has all that the backend said: who has left hears
+/// nothing any more. That the client will say no more is passed on. `patience` says how many milliseconds
 /// may pass in which nothing moves; its argument is whether something waits
 /// to be sent.
 ///
@@ -40,7 +41,7 @@ pub(crate) fn pump(
     );
     let mut room = Room::default();
     let mut last = now();
-    while !(up.done && down.done) {
+    while !down.done {
         let pending = up.pending() || down.pending();
         let held = (
             up.hungry() && client.holds(),
@@ -56,12 +57,15 @@ pub(crate) fn pump(
             }
             _ => {
                 look(watch)?;
-                [PollFlags::empty(); 2]
+                [held.0, held.1].map(|held| match held {
+                    true => PollFlags::POLLIN,
+                    false => PollFlags::empty(),
+                })
             }
         };
-        let [at_client, at_backend] = ready.map(|flags| !flags.is_empty());
-        let rose = up.carry(at_client || held.0, &mut room, (client, backend), tap)?;
-        let fell = down.carry(at_backend || held.1, &mut room, (backend, client), tap)?;
+        let [at_client, at_backend] = ready;
+        let rose = up.carry(at_client, &mut room, (client, backend), tap)?;
+        let fell = down.carry(at_backend, &mut room, (backend, client), tap)?;
         let moved = rose || fell;
         if moved {
             last = now();
@@ -126,6 +130,25 @@ pub(super) mod tests {
             (server.join().unwrap().len(), user.join().unwrap()),
             (1_000_000, 3_000_000)
         );
+    }
+
+    #[test]
+    fn a_backend_that_leaves_ends_it_and_its_last_words_arrive_with_the_end() {
+        for words in [&b"+OK good bye\r\n"[..], &vec![b'x'; 2_000_000]] {
+            let (mut client, mut outside) = pair();
+            let (mut backend, mut inside) = pair();
+            let (sent, mut got) = (words.to_vec(), Vec::new());
+            let server = spawn(move || inside.write_all(&sent).unwrap());
+            let user = spawn(move || {
+                outside.read_to_end(&mut got).unwrap();
+                got
+            });
+            // The client does not leave before it has heard all.
+            let alone = Alone::new().unwrap();
+            pump(&mut client, &mut backend, &alone, &|_| 60_000, &mut Blind).unwrap();
+            server.join().unwrap();
+            assert!(user.join().unwrap() == words);
+        }
     }
 
     /// Looks at some of it, now and then.

@@ -3,14 +3,15 @@
 
 use std::fs::File;
 use std::io::{self, IoSlice, Read, Write};
-use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::net::{SocketAddr, TcpStream};
 use std::os::fd::{AsFd, BorrowedFd};
 
 use nix::poll::PollFlags;
 
 use super::raw::Raw;
 use super::tls::Channel;
-use super::wait::{Broken, Deadline, Watch, is_over, look, wait_one};
+use super::wait::{Broken, Deadline, Watch, is_over, look, may_last, wait_on, wait_one};
+use crate::base::clock::now;
 use crate::sys::sendfile::sendfile;
 
 /// How octets go to and fro.
@@ -24,6 +25,8 @@ enum Link {
 #[derive(Debug)]
 pub(crate) struct Stream {
     link: Link,
+    /// Do reads that wait by themselves come to an end?
+    lasting: bool,
     /// Octets read so far, those of TLS itself not counted.
     pub(crate) received: u64,
     /// Octets written so far.
@@ -32,11 +35,7 @@ pub(crate) struct Stream {
 
 impl From<TcpStream> for Stream {
     fn from(socket: TcpStream) -> Stream {
-        Stream {
-            link: Link::Plain(socket.into()),
-            received: 0,
-            sent: 0,
-        }
+        Stream::accepted(socket, false)
     }
 }
 
@@ -55,6 +54,17 @@ fn now_or_never<T>(result: io::Result<T>) -> io::Result<Option<T>> {
 }
 
 impl Stream {
+    /// A connection of which reads may be `lasting`: they wait by themselves,
+    /// no longer than half a second.
+    pub(super) fn accepted(socket: TcpStream, lasting: bool) -> Stream {
+        Stream {
+            link: Link::Plain(socket.into()),
+            lasting,
+            received: 0,
+            sent: 0,
+        }
+    }
+
     fn raw(&self) -> &Raw {
         match &self.link {
             Link::Plain(raw) => raw,
@@ -129,10 +139,15 @@ impl Stream {
         deadline: Deadline<'_>,
     ) -> Result<usize, Broken> {
         self.push(watch, deadline)?;
+        let (since, mut lasting) = (now(), self.lasting && !self.reads_by_writing());
         loop {
-            match self.holds() {
-                true => look(watch)?,
-                false => wait_one(self, self.reads(), watch, deadline)?,
+            if self.holds() {
+                look(watch)?;
+            } else if std::mem::take(&mut lasting) && may_last(watch, deadline) {
+                // One call in place of two.
+                self.raw().last_once();
+            } else {
+                wait_on(since, self, self.reads(), watch, deadline)?;
             }
             if let Some(count) = self.read_now(buf)? {
                 return Ok(count);
@@ -197,6 +212,21 @@ impl Stream {
             Link::Plain(raw) => raw.write(bytes),
             Link::Tls(channel) => channel.write(bytes),
         })?;
+        let count = count.unwrap_or(0);
+        self.sent += count as u64;
+        Ok(count)
+    }
+
+    /// Writes as much of these as goes without waiting, by one call; 0 if
+    /// nothing does, or if they are better written as one.
+    ///
+    /// # Errors
+    /// The socket's error.
+    pub(crate) fn write_pieces(&mut self, pieces: [&[u8]; 3]) -> io::Result<usize> {
+        let Link::Plain(raw) = &mut self.link else {
+            return Ok(0);
+        };
+        let count = now_or_never(raw.write_vectored(&pieces.map(IoSlice::new)))?;
         let count = count.unwrap_or(0);
         self.sent += count as u64;
         Ok(count)
@@ -275,18 +305,49 @@ impl Stream {
         now_or_never(carry(self.as_fd()))
     }
 
-    /// Tells the peer that we will send no more.
-    pub(crate) fn finish(&mut self) {
+    /// Writes all of `bytes`, and tells the peer that we will send no more:
+    /// all of it in one segment, if it fits.
+    ///
+    /// # Errors
+    /// As [`Self::write_all`].
+    pub(crate) fn write_last(
+        &mut self,
+        bytes: &[u8],
+        watch: &dyn Watch,
+        deadline: Deadline<'_>,
+    ) -> Result<(), Broken> {
+        if let Link::Tls(channel) = &mut self.link {
+            channel.hold_back();
+        }
+        self.end_with();
+        self.write_all(bytes, watch, deadline)?;
         if let Link::Tls(channel) = &mut self.link {
             channel.finish();
         }
-        let _ = self.raw().socket().shutdown(Shutdown::Write);
+        self.push(watch, deadline)?;
+        self.raw().shut();
+        Ok(())
+    }
+
+    /// What is written from now on need not go before [`Self::finish`].
+    pub(super) fn end_with(&self) {
+        self.raw().end_with();
+    }
+
+    /// Tells the peer that we will send no more.
+    pub(crate) fn finish(&mut self) {
+        self.end_with();
+        if let Link::Tls(channel) = &mut self.link {
+            channel.finish();
+        }
+        self.raw().shut();
     }
 
     /// Writes two pieces as one, if they go at once; for refusals that wait
     /// for nobody.
     pub(crate) fn parting_words(&mut self, first: &[u8], second: &[u8]) {
         let pieces = [IoSlice::new(first), IoSlice::new(second)];
+        self.end_with();
         let _ = match &mut self.link {
             Link::Plain(raw) => raw.write_vectored(&pieces),
             Link::Tls(channel) => channel.write(&[first, second].concat()),
@@ -302,56 +363,4 @@ impl From<io::Error> for Broken {
 }
 
 #[cfg(test)]
-pub(crate) mod tests {
-    use super::*;
-    use crate::base::clock::now;
-    use crate::net::wait::Alone;
-    use std::net::TcpListener;
-
-    /// Two ends of one connection.
-    pub(crate) fn pair() -> (Stream, TcpStream) {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let peer = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
-        (listener.accept().unwrap().0.into(), peer)
-    }
-
-    /// The same without what keeps count.
-    pub(in crate::net) fn raw_pair() -> (Raw, TcpStream) {
-        let (ours, theirs) = pair();
-        (ours.raw().clone(), theirs)
-    }
-
-    #[test]
-    fn what_is_written_at_one_end_is_read_at_the_other() {
-        let (mut ours, mut theirs) = pair();
-        let alone = Alone::new().unwrap();
-        let soon = || now() + 5000;
-        theirs.write_all(b"hello").unwrap();
-        let mut buf = [0; 16];
-        assert_eq!(ours.read(&mut buf, &alone, &soon).unwrap(), 5);
-        ours.write_all(b"good bye", &alone, &soon).unwrap();
-        ours.finish();
-        let mut text = String::new();
-        theirs.read_to_string(&mut text).unwrap();
-        assert_eq!(
-            (text.as_str(), ours.received, ours.sent),
-            ("good bye", 5, 8)
-        );
-    }
-
-    #[test]
-    fn a_silent_peer_ends_a_read_and_a_deaf_one_a_write() {
-        let (mut ours, _theirs) = pair();
-        let alone = Alone::new().unwrap();
-        let soon = || now();
-        assert!(matches!(
-            ours.read(&mut [0; 4], &alone, &soon),
-            Err(Broken::Timeout)
-        ));
-        let much = vec![0; 64 << 20];
-        assert!(matches!(
-            ours.write_all(&much, &alone, &soon),
-            Err(Broken::Timeout)
-        ));
-    }
-}
+pub(crate) mod tests;

@@ -303,6 +303,11 @@ impl Channel {
         }
     }
 
+    /// What is written from now on waits for [`Channel::push`].
+    pub(super) fn hold_back(&mut self) {
+        self.tls.get_mut().hold_back();
+    }
+
     /// Says good bye, if it goes at once.
     pub(super) fn finish(&mut self) {
         let _ = self.tls.shutdown();

@@ -84,6 +84,11 @@ pub(crate) trait Watch {
     fn woken(&self) -> Option<Stop>;
     /// A wait begins that will end by then.
     fn waiting(&self, until: Ms);
+    /// Has nobody called since it last looked, as far as can be told without
+    /// a call of the system?
+    fn is_quiet(&self) -> bool {
+        false
+    }
     /// It has lasted for [`LULL`], and nothing has moved `since`: what is not
     /// needed while a session goes on can go.
     fn lull(&self, _since: Ms) {}
@@ -114,7 +119,11 @@ pub(crate) enum Side {
 pub(crate) type Deadline<'a> = &'a dyn Fn() -> Ms;
 
 /// After so many milliseconds without anything a session is one that sits.
-const LULL: Ms = 500;
+pub(super) const LULL: Ms = 500;
+
+/// The peer will send no more than what is there to be read; a socket that is
+/// readable says so to who wants it. Where a system cannot tell, a read must.
+pub(super) const LEFT: PollFlags = PollFlags::from_bits_retain(crate::sys::flags::LEFT);
 
 /// The most sockets that one wait is for.
 const MOST: usize = 2;
@@ -131,8 +140,18 @@ pub(crate) fn wait_for<const N: usize>(
     watch: &dyn Watch,
     deadline: Deadline<'_>,
 ) -> Result<[PollFlags; N], Broken> {
+    wait_since(now(), want, watch, deadline)
+}
+
+/// A wait that has begun before.
+fn wait_since<const N: usize>(
+    since: Ms,
+    want: [(BorrowedFd<'_>, PollFlags); N],
+    watch: &dyn Watch,
+    deadline: Deadline<'_>,
+) -> Result<[PollFlags; N], Broken> {
     let mut sits = false;
-    let ended = wait(want, watch, deadline, &mut sits);
+    let ended = wait(since, want, watch, deadline, &mut sits);
     if sits {
         watch.moved();
     }
@@ -141,6 +160,7 @@ pub(crate) fn wait_for<const N: usize>(
 
 /// The wait itself; notes in `sits` whether it lasts.
 fn wait<const N: usize>(
+    since: Ms,
     want: [(BorrowedFd<'_>, PollFlags); N],
     watch: &dyn Watch,
     deadline: Deadline<'_>,
@@ -161,23 +181,23 @@ fn wait<const N: usize>(
         let fds = &mut fds[..count];
         let pause = until.min(match *sits {
             true => watch.look_at(),
-            false => now() + LULL,
+            false => since + LULL,
         });
         let timeout = PollTimeout::try_from(poll_timeout(pause)).unwrap_or(PollTimeout::MAX);
         match poll(fds, timeout) {
             Ok(0) if until <= now() => return Err(Broken::Timeout),
             Ok(0) if !*sits => {
                 *sits = true;
-                watch.lull(now().saturating_sub(LULL));
+                watch.lull(since);
             }
             Ok(0) => stop_if(watch)?,
             Ok(_) => {}
             Err(Errno::EINTR) => continue,
             Err(errno) => return Err(errno.into()),
         }
-        let mut ready = fds
-            .iter()
-            .map(|fd| fd.revents().unwrap_or(PollFlags::empty()));
+        // Of all flags nix does not know one.
+        let left = PollFlags::POLLIN | LEFT;
+        let mut ready = fds.iter().map(|fd| fd.revents().unwrap_or(left));
         if ready.next().is_some_and(|flags| !flags.is_empty()) {
             stop_if(watch)?;
         }
@@ -212,6 +232,29 @@ pub(crate) fn wait_one(
     deadline: Deadline<'_>,
 ) -> Result<(), Broken> {
     wait_for([(fd.as_fd(), flags)], watch, deadline).map(|_| ())
+}
+
+/// May a read that waits by itself stand for a wait? It is called off by
+/// nobody who does not send a signal, and by a signal that comes in the moment
+/// before it begins only when it is over, after [`LULL`].
+pub(super) fn may_last(watch: &dyn Watch, deadline: Deadline<'_>) -> bool {
+    let until = deadline();
+    watch.waiting(until);
+    watch.is_quiet() && (until == NEVER || until >= now() + LULL)
+}
+
+/// Waits for what such a read, begun at `since`, did not bring.
+///
+/// # Errors
+/// As [`wait_for`].
+pub(super) fn wait_on(
+    since: Ms,
+    fd: &impl AsFd,
+    flags: PollFlags,
+    watch: &dyn Watch,
+    deadline: Deadline<'_>,
+) -> Result<(), Broken> {
+    wait_since(since, [(fd.as_fd(), flags)], watch, deadline).map(|_| ())
 }
 
 /// In place of a wait, for who has something to go on with: a peer that always

@@ -76,6 +76,25 @@ impl<'w> Wire<'w> {
         }
     }
 
+    /// Says what waits to be said, `text` behind it, and then `end`: as much as
+    /// goes at once, by one call. The rest waits.
+    ///
+    /// # Errors
+    /// The socket's.
+    pub(crate) fn say_with(&mut self, text: &[u8], end: &[u8]) -> std::io::Result<()> {
+        self.show_begun();
+        let mut sent = self.stream.write_pieces([&self.out, text, end])?;
+        let waited = sent.min(self.out.len());
+        self.out.drain(..waited);
+        sent -= waited;
+        for piece in [text, end] {
+            let gone = sent.min(piece.len());
+            self.out.extend_from_slice(&piece[gone..]);
+            sent -= gone;
+        }
+        Ok(())
+    }
+
     /// Says a part of a file; nothing else may wait to be said.
     ///
     /// # Errors
@@ -119,6 +138,20 @@ impl<'w> Wire<'w> {
         }
     }
 
+    /// Says what waits to be said, and that there will be no more. Who leaves
+    /// without a word does not say that either.
+    ///
+    /// # Errors
+    /// As for writing.
+    pub(crate) fn finish(&mut self, deadline: Deadline<'_>) -> Result<(), Broken> {
+        if self.out.is_empty() {
+            return Ok(());
+        }
+        self.show_begun();
+        let Wire { stream, out, .. } = self;
+        stream.write_last(out, self.watch, deadline)
+    }
+
     /// Says what waits to be said.
     ///
     /// # Errors
@@ -141,6 +174,26 @@ mod tests {
     use crate::net::stream::tests::pair;
     use crate::net::wait::Alone;
     use std::io::{Read, Write};
+
+    #[test]
+    fn what_does_not_go_at_once_waits_and_nothing_is_lost_or_said_twice() {
+        let (stream, mut client) = pair();
+        let alone = Alone::new().unwrap();
+        let mut wire = Wire::new(stream, &alone);
+        let text: Vec<u8> = (0..30_000_000_u32).map(|n| (n % 251) as u8).collect();
+        let whole = [b"+OK\r\n", &text[..], b".\r\n"].concat();
+        let reader = std::thread::spawn(move || {
+            let mut got = Vec::new();
+            client.read_to_end(&mut got).unwrap();
+            got
+        });
+        crate::pop3::reply::ok(&mut wire.out, "");
+        wire.say_with(&text, b".\r\n").unwrap();
+        assert!(!wire.out.is_empty(), "it all went at once");
+        wire.finish(&|| now() + 60_000).unwrap();
+        drop(wire);
+        assert!(reader.join().unwrap() == whole);
+    }
 
     #[test]
     fn answers_to_pipelined_commands_leave_in_one_piece_and_in_order() {

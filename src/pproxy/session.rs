@@ -198,11 +198,11 @@ impl<'s> Session<'s> {
             };
             self.wire.show_answer();
             if left == Next::Leave {
-                self.flush()?;
-                return match self.server.take() {
-                    Some(server) => self.relay(server),
-                    None => Ok(self.end),
+                let Some(server) = self.server.take() else {
+                    return self.finish().map(|()| self.end);
                 };
+                self.flush()?;
+                return self.relay(server);
             }
         }
     }
@@ -238,6 +238,12 @@ impl<'s> Session<'s> {
     pub(super) fn flush(&mut self) -> Result<(), Broken> {
         let (seat, since) = (self.seat, now());
         self.wire.flush(&|| since + seat.var(WRITETIMEOUT) * 1000)
+    }
+
+    /// Says what waits to be said, the last words of all.
+    fn finish(&mut self) -> Result<(), Broken> {
+        let (seat, since) = (self.seat, now());
+        self.wire.finish(&|| since + seat.var(WRITETIMEOUT) * 1000)
     }
 
     /// Runs one line. Before the login every refusal is a mistake; behind it

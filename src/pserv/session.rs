@@ -155,7 +155,7 @@ impl<'s> Session<'s> {
                 Input::Eof => return Ok("eof"),
             };
             if next == Next::Leave {
-                self.flush()?;
+                self.finish()?;
                 return Ok(self.end);
             }
         }
@@ -165,6 +165,12 @@ impl<'s> Session<'s> {
     pub(super) fn flush(&mut self) -> Result<(), Broken> {
         let (seat, since) = (self.seat, now());
         self.wire.flush(&|| since + seat.var(WRITETIMEOUT) * 1000)
+    }
+
+    /// Says what waits to be said, the last words of all.
+    fn finish(&mut self) -> Result<(), Broken> {
+        let (seat, since) = (self.seat, now());
+        self.wire.finish(&|| since + seat.var(WRITETIMEOUT) * 1000)
     }
 
     fn obey(&mut self, line: &[u8]) -> Result<Next, Broken> {

@@ -17,6 +17,10 @@ use crate::pop3::wire::CHUNK;
 /// Octets that the kernel is asked to send at once.
 const AT_ONCE: usize = 1024 * 1024;
 
+/// Octets of a message that are worth a call of their own: so many are not
+/// copied before they go. Smaller ones wait for more, if there are more.
+const LARGE: usize = 8 * 1024;
+
 /// Octets of what stands around a message: the words before it, the dot behind.
 const AROUND: usize = 64;
 
@@ -195,6 +199,13 @@ impl Session<'_> {
                 return self.hang_up("read_error");
             }
             Err(broken) => return self.hang_up(broken.reason()),
+        }
+        if let Some(text) = body.at_once().filter(|text| text.len() >= LARGE) {
+            if let Err(why) = self.wire.say_with(text, b".\r\n") {
+                return self.hang_up(Broken::Io(why).reason());
+            }
+            self.drop.give_back(body);
+            return Next::Stay;
         }
         let octets = usize::try_from(body.wire()).unwrap_or(CHUNK);
         self.wire.out.reserve(octets.min(CHUNK) + AROUND);

@@ -84,22 +84,29 @@ impl Dir {
     /// Opens the regular file `name` for reading. A FIFO cannot block this
     /// call; what is no regular file is refused with `InvalidInput`.
     pub(crate) fn read(&self, name: &[u8]) -> io::Result<File> {
+        self.read_all(name).map(|(file, _)| file)
+    }
+
+    /// The same, with the octets that are in it.
+    pub(crate) fn read_all(&self, name: &[u8]) -> io::Result<(File, u64)> {
         self.regular(name, OFlag::O_RDONLY)
     }
 
     /// Opens the regular file `name` for reading, and for writing at its end,
     /// whoever else writes there. As careful as [`Dir::read`].
     pub(crate) fn append(&self, name: &[u8]) -> io::Result<File> {
-        self.regular(name, OFlag::O_RDWR | OFlag::O_APPEND)
+        let access = OFlag::O_RDWR | OFlag::O_APPEND;
+        self.regular(name, access).map(|(file, _)| file)
     }
 
-    fn regular(&self, name: &[u8], access: OFlag) -> io::Result<File> {
+    fn regular(&self, name: &[u8], access: OFlag) -> io::Result<(File, u64)> {
         let careful = OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK | OFlag::O_NOCTTY | OFlag::O_CLOEXEC;
         let file = retry(|| fcntl::openat(&self.fd, name, access | careful, Mode::empty()))?;
-        if stat_of(&retry(|| stat::fstat(&file))?).kind != Kind::File {
-            return Err(io::ErrorKind::InvalidInput.into());
+        let found = stat_of(&retry(|| stat::fstat(&file))?);
+        match found.kind {
+            Kind::File => Ok((File::from(file), found.octets)),
+            _ => Err(io::ErrorKind::InvalidInput.into()),
         }
-        Ok(File::from(file))
     }
 
     /// Creates the file `name`, which must not exist, for writing.

@@ -6,6 +6,7 @@ pub(crate) mod cred;
 pub(crate) mod dir;
 pub(crate) mod dl;
 pub(crate) mod entropy;
+pub(crate) mod flags;
 pub(crate) mod heap;
 pub(crate) mod inherit;
 mod listing;

@@ -37,7 +37,7 @@ if (!$child) {
     ioctl $slave, $TIOCSCTTY, 0;
     dup2(fileno($slave), $_) for 0 .. 2;
     # Jobs in the background of a shell have been told to ignore these.
-    @SIG{qw(INT QUIT)} = ('DEFAULT') x 2;
+    @SIG{qw(HUP INT QUIT)} = ('DEFAULT') x 3;
     exec @ARGV or _exit(127);
 }
 my ($all, $since, $over, $status) = ('', '', 0, 0);

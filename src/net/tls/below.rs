@@ -54,6 +54,11 @@ impl Below {
         !self.held.is_empty()
     }
 
+    /// From now on what is written waits.
+    pub(super) fn hold_back(&mut self) {
+        self.holds_back = true;
+    }
+
     /// From now on what is written goes, and takes with it what waits.
     pub(super) fn let_go(&mut self) {
         self.holds_back = false;

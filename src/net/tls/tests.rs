@@ -370,3 +370,24 @@ proptest::proptest! {
         proptest::prop_assert!(Pair::parse(&cert, &cert).is_err());
     }
 }
+
+#[test]
+fn the_last_words_end_with_a_good_bye_of_tls_too() {
+    let acceptor = Acceptor::new(offer(vec![of("a", &ec())])).unwrap();
+    let (alone, until) = (Alone::new().unwrap(), now() + 10_000);
+    for words in [&b"+OK good bye\r\n"[..], &[b'x'; 100_000]] {
+        let (mut ours, theirs) = sockets();
+        let other = spawn(move || {
+            let mut builder = SslConnector::builder(SslMethod::tls_client()).unwrap();
+            builder.set_verify(SslVerifyMode::NONE);
+            let ssl = builder.build().configure().unwrap();
+            let mut tls = ssl.verify_hostname(false).connect("a", theirs).unwrap();
+            let mut text = Vec::new();
+            // Without it this would be an error: the end might be anybody's.
+            io::Read::read_to_end(&mut tls, &mut text).map(|_| text)
+        });
+        acceptor.accept(&mut ours, None, &alone, &|| until).unwrap();
+        ours.write_last(words, &alone, &|| until).unwrap();
+        assert!(other.join().unwrap().unwrap() == words);
+    }
+}
