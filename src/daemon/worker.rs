@@ -9,7 +9,7 @@
 //! gives him no rest.
 
 use std::net::SocketAddr;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, OwnedFd};
 use std::sync::atomic::Ordering::{AcqRel, Relaxed, SeqCst};
 
 use super::board::{Field, Head, State};
@@ -23,7 +23,7 @@ use super::service::{Origin, Service, Work};
 use super::vars::{MAXSESSION, MINSPARE, SESSIONSPERWORKER};
 use crate::base::clock::{Ms, NEVER, now};
 use crate::net::listen::{Listener, canonical};
-use crate::net::ready::{Waiting, look};
+use crate::net::ready::{Waiting, glance};
 use crate::net::stream::Stream;
 use crate::net::wait::Watch;
 
@@ -53,29 +53,29 @@ impl<S: Service> Worker<'_, S> {
     /// The life of a worker. The return value is its exit status.
     pub(crate) fn run(mut self) -> i32 {
         let (doors, seat, death) = (self.doors, self.seat, self.death);
-        let shared: Vec<BorrowedFd<'_>> = doors.iter().map(|d| d.listener.as_fd()).collect();
+        let shared = || doors.iter().map(|door| door.listener.as_fd());
         let own = [seat.wake_fd(), death.as_fd()];
-        let all: Vec<BorrowedFd<'_>> = shared.iter().chain(&own).copied().collect();
+        let all = || shared().chain(own);
         let mut looked = now();
         while !self.finished() {
             let standing = seat
                 .take_doors()
-                .map_or_else(|| Waiting::new(&shared, &own), Ok);
+                .map_or_else(|| Waiting::new(shared(), &own), Ok);
             let Ok(waiting) = standing else {
                 return 1;
             };
-            let Ok(mut ready) = waiting.wait(&all, NAP) else {
+            let Ok(mut ready) = waiting.wait(all(), NAP) else {
                 return 1;
             };
             seat.keep_doors(waiting);
             if ready.is_empty() || now() - looked >= Ms::from(NAP) {
                 looked = now();
-                ready = look(&all, 0).unwrap_or_default();
+                ready = glance(all()).unwrap_or_default();
             }
             self.answer(&ready);
             self.look_after_files();
         }
-        self.answer(&look(&shared, 0).unwrap_or_default());
+        self.answer(&glance(shared()).unwrap_or_default());
         0
     }
 
