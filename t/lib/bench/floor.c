@@ -1,13 +1,13 @@
 /*
- * floor PLAIN ASKS TLS FORK RELAY STORE UDP CERT KEY LARGE SMALL: the least
- * that serving POP3 can cost.  Bare loops in processes that were forked beforehand accept,
+ * floor PLAIN ASKS TLS FORK RELAY STORE UDP CERT KEY LARGE MIDDLE SMALL: the
+ * least that serving POP3 can cost.  Bare loops in processes that were forked beforehand accept,
  * read commands and send canned replies: on port PLAIN; on ASKS with one question
  * by UDP to port UDP, which a further process answers, for each PASS; on TLS
  * with that certificate and key.  On FORK each connection gets a process that
  * is forked for it; on RELAY, behind such a question, it is brought to port
- * STORE, where USER is all of the login.  Nothing is checked or logged.  LARGE,
- * with CRLF, is the only message of users whose names begin with l; those of
- * whom it is f have SMALL five times; others have none.
+ * STORE, where USER is all of the login.  Nothing is checked, logged or removed.
+ * LARGE, with CRLF, is the only message of users whose names begin with l; those
+ * of whom it is f have MIDDLE five times, d SMALL twenty times; others have none.
  */
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -38,7 +38,10 @@ static struct mail {
 	int messages;
 	const char *file;
 	long long size;
-} mails[] = { { 'l', 1, NULL, 0 }, { 'f', 5, NULL, 0 }, { 0, 0, NULL, 0 } };
+} mails[] = {
+	{ 'l', 1, NULL, 0 }, { 'f', 5, NULL, 0 }, { 'd', 20, NULL, 0 },
+	{ 0, 0, NULL, 0 }
+};
 
 static struct sockaddr_in
 loopback(const char *port)
@@ -199,6 +202,9 @@ talk(int greets, const char *onwards)
 			case 'R':
 				ok = send_file(m);
 				break;
+			case 'D':
+				ok = say("+OK\r\n", 5);
+				break;
 			default:
 				say("+OK\r\n", 5);
 				return;
@@ -283,11 +289,11 @@ main(int argc, char *argv[])
 	struct stat st;
 	int i, s;
 
-	if (argc != 12)
+	if (argc != 13)
 		errx(2, "usage: floor PLAIN ASKS TLS FORK RELAY STORE UDP CERT "
-		    "KEY LARGE SMALL");
+		    "KEY LARGE MIDDLE SMALL");
 	signal(SIGPIPE, SIG_IGN);
-	for (i = 0; i < 2; i++) {
+	for (i = 0; mails[i].letter != 0; i++) {
 		mails[i].file = argv[10 + i];
 		if (stat(mails[i].file, &st) != 0)
 			err(1, "%s", mails[i].file);

@@ -108,7 +108,7 @@ sub large {
 
 sub drain {
     my ($load, $is) = @_;
-    mail('d', $is->{mail}, 1, 100);
+    mail('d', $is->{mail}, 1, 100) if $is->{mail} ne '-';
     my ($got, $cpu) = run($load, $is, 0, '-c', $clients, qw(-n 100 drain user=d%d range=1-100 pass=secret messages=20))
         or return;
     told($load, $is, us => $cpu * 1000 / $got->{sessions});
@@ -150,19 +150,19 @@ sub hold {
 
 # Each load, which of the bare loops is put beside it, and how it is made.
 my @loads = (
-    [ empty   => 'bare',  \&sessions, 0, "login $empty" ],
-    [ asks    => 'asks',  \&sessions, 0, "login $empty" ],
-    [ tls     => 'bare',  \&sessions, 1, "login $empty" ],
-    [ resumed => 'bare',  \&sessions, 1, "login $empty", '-R' ],
+    [ empty   => 'bare',   \&sessions, 0, "login $empty" ],
+    [ asks    => 'asks',   \&sessions, 0, "login $empty" ],
+    [ tls     => 'bare',   \&sessions, 1, "login $empty" ],
+    [ resumed => 'bare',   \&sessions, 1, "login $empty", '-R' ],
     [ fetch   => 'relays', \&sessions, 0, "fetch $full" ],
-    [ mix     => '',      \&sessions, 0, "login $empty weight=4 fetch $full" ],
+    [ mix     => '',       \&sessions, 0, "login $empty weight=4 fetch $full" ],
     [ large   => 'relays', \&large ],
-    [ copy    => 'bare',  \&large ],
-    [ drain   => '',      \&drain ],
-    [ big     => '',      \&big ],
-    [ held    => 'forks', \&hold, 0, 500, 'm' ],
-    [ heldtls => '',      \&hold, 1, 500, 'm' ],
-    [ many    => 'forks', \&hold, 0, $held, 'e' ],
+    [ copy    => 'bare',   \&large ],
+    [ drain   => 'relays', \&drain ],
+    [ big     => '',       \&big ],
+    [ held    => 'forks',  \&hold, 0, 500, 'm' ],
+    [ heldtls => '',       \&hold, 1, 500, 'm' ],
+    [ many    => 'forks',  \&hold, 0, $held, 'e' ],
 );
 # What all servers remember of mailboxes, they know before anything is measured.
 sub warm_up {
