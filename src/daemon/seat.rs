@@ -265,6 +265,7 @@ impl Seat {
 impl Watch for Seat {
     fn lull(&self, since: Ms) {
         drop(self.doors.take());
+        crate::sys::heap::rest();
         self.field(Field::Still).store(since, Relaxed);
     }
 

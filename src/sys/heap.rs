@@ -13,6 +13,16 @@ pub(crate) fn settle(large: usize) {
     let _ = large;
 }
 
+/// Gives all back to the kernel that is free now, however small: for a process
+/// that will not do anything for a while.
+pub(crate) fn rest() {
+    #[cfg(all(target_os = "linux", target_env = "gnu"))]
+    // SAFETY: gives back what nobody uses; a process of one thread may call it at any time.
+    unsafe {
+        libc::malloc_trim(0)
+    };
+}
+
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
 mod gnu {
     use libc::{M_MMAP_THRESHOLD, M_TOP_PAD, c_int};
