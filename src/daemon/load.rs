@@ -20,7 +20,7 @@ pub(crate) const LONGEST: usize = 8 << 20;
 /// Blocks of so many octets come from the kernel and go back to it, each by a
 /// call and with faults for its pages. Those of OpenSSL are smaller, of which a
 /// handshake takes half a dozen one after the other; they stay at hand until a
-/// session sits, see [`heap::rest`].
+/// session sits, or none has come for a while, see [`heap::rest`].
 const LARGE: usize = 64 * 1024;
 
 /// Loads a configuration: keys with the rights we still have, all else without.

@@ -26,6 +26,7 @@ use crate::net::listen::{Listener, canonical};
 use crate::net::ready::{Waiting, glance};
 use crate::net::stream::Stream;
 use crate::net::wait::Watch;
+use crate::sys::heap;
 
 /// No idle wait is longer, in milliseconds.
 const NAP: u16 = 1000;
@@ -56,7 +57,7 @@ impl<S: Service> Worker<'_, S> {
         let shared = || doors.iter().map(|door| door.listener.as_fd());
         let own = [seat.wake_fd(), death.as_fd()];
         let all = || shared().chain(own);
-        let mut looked = now();
+        let (mut looked, mut rested) = (now(), self.served);
         while !self.finished() {
             let standing = seat
                 .take_doors()
@@ -68,6 +69,9 @@ impl<S: Service> Worker<'_, S> {
                 return 1;
             };
             seat.keep_doors(waiting);
+            if ready.is_empty() && self.served != std::mem::replace(&mut rested, self.served) {
+                heap::rest();
+            }
             if ready.is_empty() || now() - looked >= Ms::from(NAP) {
                 looked = now();
                 ready = glance(all()).unwrap_or_default();
