@@ -57,7 +57,7 @@ half=$(echo "$hello" | cut -c 1-400)
 refused 'half a handshake, and a hang-up' raw ":send $half" ':half'
 refused 'half a handshake, and a reset' talk -s 4 ":send $half" ':drop'
 refused 'a handshake, and then the password' raw ":send $hello" ':send USER anna\r\nPASS secret\r\n'
-unseen talk 'OK' 'which nobody takes'
+unseen talk '^[+]OK' 'which nobody takes'
 ctl pproxy set authtimeout 1 >/dev/null
 ends() { sed -n 's/.*ev=proxy_session .*end=//p' "$T/pproxy.log"; }
 # silent TITLE TALK ...: who stops speaking is hung up on when the time for the login is over
