@@ -28,7 +28,8 @@ impl Room {
 #[derive(Debug)]
 pub(crate) struct Body {
     file: File,
-    /// Octets on disk, when it was opened. A message does not grow; what is added is not shown.
+    /// Octets on disk, when it was opened. A message does not grow; what is
+    /// added is not shown.
     disk: u64,
     /// Octets in wire form, once they are counted.
     wire: u64,

@@ -93,9 +93,11 @@ impl Lane {
 
     /// What to wait for at the sender.
     pub(super) fn reads(&self, source: &Stream) -> PollFlags {
-        match self.hungry() {
-            true => source.reads() | LEFT,
-            false => PollFlags::empty(),
+        match source.reads() {
+            _ if !self.hungry() => PollFlags::empty(),
+            // Who has left would end every wait for what must be written first.
+            PollFlags::POLLIN => PollFlags::POLLIN | LEFT,
+            writes => writes,
         }
     }
 

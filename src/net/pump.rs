@@ -22,9 +22,9 @@ pub(crate) trait Tap {
 }
 
 /// Copies until the client has all that the backend said: who has left hears
-/// nothing any more. That the client will say no more is passed on. `patience` says how many milliseconds
-/// may pass in which nothing moves; its argument is whether something waits
-/// to be sent.
+/// nothing any more. That the client will say no more is passed on.
+/// `patience` says how many milliseconds may pass in which nothing moves; its
+/// argument is whether something waits to be sent.
 ///
 /// # Errors
 /// Patience ran out, the watch, or one of the sockets.

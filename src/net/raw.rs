@@ -42,9 +42,9 @@ impl Raw {
         &self.socket
     }
 
-    /// The next read waits, no longer than the socket's own limit.
-    pub(super) fn last_once(&self) {
-        self.lasts.set(true);
+    /// Lets the next read wait, no longer than the socket's own limit, or not.
+    pub(super) fn let_last(&self, lasts: bool) {
+        self.lasts.set(lasts);
     }
 
     /// From now on what is written need not go before [`Self::shut`].

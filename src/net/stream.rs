@@ -145,11 +145,14 @@ impl Stream {
                 look(watch)?;
             } else if std::mem::take(&mut lasting) && may_last(watch, deadline) {
                 // One call in place of two.
-                self.raw().last_once();
+                self.raw().let_last(true);
             } else {
                 wait_on(since, self, self.reads(), watch, deadline)?;
             }
-            if let Some(count) = self.read_now(buf)? {
+            let read = self.read_now(buf);
+            // TLS may not have come to read at all, and others must not wait.
+            self.raw().let_last(false);
+            if let Some(count) = read? {
                 return Ok(count);
             }
             if is_over(deadline) {
