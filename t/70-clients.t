@@ -59,7 +59,7 @@ set invisible
 set no bouncemail
 EOC
     chmod 600 "$T/fetchmail.rc"
-    FETCHMAILHOME=$T fetchmail -s -f "$T/fetchmail.rc" >"$T/fetchmail.log" 2>&1
+    FETCHMAILHOME=$T fetchmail -s --pidfile "$T/fetchmail.pid" -f "$T/fetchmail.rc" >"$T/fetchmail.log" 2>&1
     ! grep -qs 'Subject: Headerless mail' "$T/got/5" || : >"$T/got/5"
 }
 

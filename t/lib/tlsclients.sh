@@ -22,7 +22,7 @@ set no bouncemail
 EOC
     echo "cat >'$T/got'" | file mda
     chmod 600 "$T/fetchmail.rc"
-    FETCHMAILHOME=$T fetchmail -s -f "$T/fetchmail.rc"
+    FETCHMAILHOME=$T fetchmail -s --pidfile "$T/fetchmail.pid" -f "$T/fetchmail.rc"
 }
 
 with_mpop() {
