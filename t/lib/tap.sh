@@ -16,7 +16,8 @@
 #   box MAILBOX                    makes an empty mailbox
 #   deliver MAILBOX                pdeliver, standard input being the message
 #   daemon [-n NAME] PROGRAM ...   runs PROGRAM, its output in $T/NAME.log (NAME: PROGRAM's)
-#   ready N[/udp]                  waits until somebody listens on port N
+#   ready N[/udp]                  waits until somebody listens on port N, and our daemons have tried
+#                                  what they started with: no change is taken before
 #   talk [-n NAME] [-b ADDRESS] [HOST:]N ITEM ...   a dialogue with port N (see talk.pl), kept as
 #                                  $T/talk.log
 #   xpop MAILBOX ITEM ...          the same with port 2, behind an XPOP preamble
@@ -191,6 +192,12 @@ ready() {
     *) _port=$(port "$1") ;;
     esac
     until_ok listening "$_port" || { echo "# nobody listens on port $_port"; tail_logs; return 1; }
+    until_ok tried
+}
+tried() {
+    for _log in pproxy pserv pcheckd; do
+        ! has $_log 'ev=start ' || has $_log 'ev=generation_(current|failed) ' || return 1
+    done
 }
 
 talk() {
