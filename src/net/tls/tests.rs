@@ -58,6 +58,14 @@ fn of(name: &str, key: &PKey<Private>) -> Pair {
     Pair::parse(&cert, &key).unwrap()
 }
 
+/// A client that trusts everybody, behind its handshake.
+fn dial(socket: TcpStream) -> SslStream<TcpStream> {
+    let mut builder = SslConnector::builder(SslMethod::tls_client()).unwrap();
+    builder.set_verify(SslVerifyMode::NONE);
+    let ssl = builder.build().configure().unwrap();
+    ssl.verify_hostname(false).connect("a", socket).unwrap()
+}
+
 pub(crate) const POLICY: Policy<'_> = Policy {
     lowest: 0,
     ciphers: "",
@@ -266,10 +274,7 @@ fn records_that_say_nothing_do_not_outlast_a_deadline() {
     let (alone, until) = (Alone::new().unwrap(), now() + 10_000);
     let (mut ours, theirs) = sockets();
     let other = spawn(move || {
-        let mut builder = SslConnector::builder(SslMethod::tls_client()).unwrap();
-        builder.set_verify(SslVerifyMode::NONE);
-        let ssl = builder.build().configure().unwrap();
-        let mut tls = ssl.verify_hostname(false).connect("a", theirs).unwrap();
+        let mut tls = dial(theirs);
         assert!((0..2000).all(|_| ticket::update_key(tls.ssl())));
         io::Write::write_all(&mut tls, b"QUIT\r\n").unwrap();
         tls
@@ -303,10 +308,7 @@ fn who_always_has_more_to_say_can_be_stopped() {
     let (alone, until) = (Alone::new().unwrap(), now() + 10_000);
     let (mut ours, theirs) = sockets();
     let other = spawn(move || {
-        let mut builder = SslConnector::builder(SslMethod::tls_client()).unwrap();
-        builder.set_verify(SslVerifyMode::NONE);
-        let ssl = builder.build().configure().unwrap();
-        let mut tls = ssl.verify_hostname(false).connect("a", theirs).unwrap();
+        let mut tls = dial(theirs);
         (0..9).for_each(|_| io::Write::write_all(&mut tls, b"NOOP\r\n").unwrap());
         tls
     });
@@ -378,10 +380,7 @@ fn the_last_words_end_with_a_good_bye_of_tls_too() {
     for words in [&b"+OK good bye\r\n"[..], &[b'x'; 100_000]] {
         let (mut ours, theirs) = sockets();
         let other = spawn(move || {
-            let mut builder = SslConnector::builder(SslMethod::tls_client()).unwrap();
-            builder.set_verify(SslVerifyMode::NONE);
-            let ssl = builder.build().configure().unwrap();
-            let mut tls = ssl.verify_hostname(false).connect("a", theirs).unwrap();
+            let mut tls = dial(theirs);
             let mut text = Vec::new();
             // Without it this would be an error: the end might be anybody's.
             io::Read::read_to_end(&mut tls, &mut text).map(|_| text)
