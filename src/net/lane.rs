@@ -59,6 +59,8 @@ pub(super) struct Lane {
     eof: bool,
     /// And the receiver has been told.
     pub(super) done: bool,
+    /// The sender has failed, behind what is to be sent before that is told.
+    broken: Option<io::Error>,
     /// Reads in a row that filled all the room there was.
     full: u32,
     /// Through which much goes that nobody looks at.
@@ -75,6 +77,7 @@ impl Lane {
             to: 0,
             eof: false,
             done: false,
+            broken: None,
             full: 0,
             siphon: None,
             shown,
@@ -138,7 +141,10 @@ impl Lane {
             sink.finish();
             self.done = true;
         }
-        Ok(moved)
+        match self.broken.take_if(|_| self.from == self.to) {
+            Some(why) => Err(why),
+            None => Ok(moved),
+        }
     }
 
     fn read(
@@ -156,7 +162,7 @@ impl Lane {
             // What else is there goes with it.
             let first = std::mem::replace(&mut self.buf, room.take());
             self.buf[..count].copy_from_slice(&first);
-            count += source.read_now(&mut self.buf[count..])?.unwrap_or(0);
+            count += self.read_on(source, count).unwrap_or(0);
         }
         self.eof = count == 0;
         self.full = match count == self.buf.len() {
@@ -165,7 +171,7 @@ impl Lane {
         };
         if left && !self.eof && self.full == 0 {
             // The end is told with the last words.
-            let more = source.read_now(&mut self.buf[count..])?;
+            let more = self.read_on(source, count);
             self.eof = more == Some(0);
             count += more.unwrap_or(0);
         }
@@ -175,6 +181,16 @@ impl Lane {
             false => tap.missed(),
         }
         Ok(true)
+    }
+
+    /// Reads what stands behind the `count` octets in `buf`, which are not lost
+    /// if that fails.
+    fn read_on(&mut self, source: &mut Stream, count: usize) -> Option<usize> {
+        let more = source.read_now(&mut self.buf[count..]);
+        more.unwrap_or_else(|why| {
+            self.broken = Some(why);
+            None
+        })
     }
 
     fn write(&mut self, room: &mut Room, sink: &mut Stream) -> io::Result<bool> {

@@ -151,6 +151,28 @@ pub(super) mod tests {
         }
     }
 
+    #[test]
+    fn last_words_arrive_though_the_backend_leaves_with_a_reset() {
+        for words in [&b"+OK good bye\r\n"[..], &[b'x'; 512], &[b'x'; 5000]] {
+            let (mut client, mut outside) = pair();
+            let (mut backend, mut inside) = pair();
+            let alone = Alone::new().unwrap();
+            // Who closes without having read all resets the connection.
+            backend
+                .write_all(b"QUIT\r\n\r\n", &alone, &|| now() + 5000)
+                .unwrap();
+            inside.peek(&mut [0; 8]).unwrap();
+            inside.write_all(words).unwrap();
+            drop(inside);
+            let end = pump(&mut client, &mut backend, &alone, &|_| 5000, &mut Blind);
+            assert!(matches!(end, Err(Broken::Io(_))), "{end:?}");
+            drop(client);
+            let mut got = Vec::new();
+            outside.read_to_end(&mut got).unwrap();
+            assert!(got == words, "{} of {} octets", got.len(), words.len());
+        }
+    }
+
     /// Looks at some of it, now and then.
     struct Passer(std::cell::Cell<u32>);
 
