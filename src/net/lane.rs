@@ -128,10 +128,8 @@ impl Lane {
         let (source, sink) = ends;
         let mut moved = false;
         if !ready.is_empty() && self.hungry() {
-            moved = match self.siphon(source, sink, tap.wanted()) {
-                true => self.suck(source, tap)?,
-                false => self.read(room, source, ready.contains(LEFT), tap)?,
-            };
+            moved = self.siphon(source, sink, tap.wanted()) && self.suck(source, tap)?
+                || self.read(room, source, ready.contains(LEFT), tap)?;
         }
         if self.eof {
             sink.end_with();
@@ -225,15 +223,17 @@ impl Lane {
         self.siphon.is_some()
     }
 
+    /// Whether it brought anything: if not, only a read can tell why, since it
+    /// comes no further than to an urgent octet, be there what may behind it.
     fn suck(&mut self, source: &mut Stream, tap: &mut dyn Tap) -> io::Result<bool> {
         let Some(siphon) = &mut self.siphon else {
             return Ok(false);
         };
-        let Some(count) = source.siphon_now(|socket| siphon.fill(socket))? else {
+        let filled = source.siphon_now(|socket| siphon.fill(socket))?;
+        let Some(count @ 1..) = filled else {
             return Ok(false);
         };
         source.received += count as u64;
-        self.eof = count == 0;
         if count < FIRST {
             self.full = 0;
         }

@@ -215,6 +215,36 @@ pub(super) mod tests {
     }
 
     #[test]
+    fn urgent_octets_in_the_middle_of_much_do_not_hold_it_up() {
+        use nix::sys::socket::{MsgFlags, send};
+        use std::os::fd::AsRawFd;
+        for leaves in [true, false] {
+            let (mut client, mut outside) = pair();
+            let (mut backend, mut inside) = pair();
+            let server = spawn(move || {
+                let mut asked = vec![0; 3_000_000];
+                inside.read_exact(&mut asked).map(|()| asked)
+            });
+            let user = spawn(move || {
+                outside.write_all(&vec![b'q'; 2_000_000]).unwrap();
+                send(outside.as_raw_fd(), b"!", MsgFlags::MSG_OOB).unwrap();
+                outside.write_all(&vec![b'q'; 1_000_000]).unwrap();
+                if leaves {
+                    outside.shutdown(Shutdown::Write).unwrap();
+                }
+                outside
+            });
+            let alone = Alone::new().unwrap();
+            let end = pump(&mut client, &mut backend, &alone, &|_| 2000, &mut Blind);
+            drop((client, backend));
+            user.join().unwrap();
+            let got = server.join().unwrap();
+            end.unwrap();
+            assert!(got.unwrap() == vec![b'q'; 3_000_000]);
+        }
+    }
+
+    #[test]
     fn silence_on_both_sides_ends_it() {
         let (mut client, _outside) = pair();
         let (mut backend, _inside) = pair();

@@ -46,7 +46,8 @@ mod linux {
             self.held
         }
 
-        /// Takes in what there is now; 0 at the end.
+        /// Takes in what there is now; 0 at the end, and perhaps before an
+        /// urgent octet.
         ///
         /// # Errors
         /// The socket's; `WouldBlock` if there is nothing.
