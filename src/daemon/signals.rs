@@ -1,11 +1,12 @@
 //! Signals become bytes in a pipe, and a flag each.
 //!
-//! signal-hook installs its handlers with SA_RESTART, so no system call
-//! returns because of a signal: who wants to know must poll the pipe. Pipe
-//! and registration survive a fork, so a child makes a pipe of its own while
-//! signals are still blocked: a pool registers anew, a worker, of whom there
-//! are thousands, lays its pipe under the numbers that are registered, which
-//! touches no memory.
+//! signal-hook installs its handlers with SA_RESTART, so system calls go on in
+//! spite of a signal: who wants to know must poll the pipe. On Linux a read
+//! from a socket that has a time limit (SO_RCVTIMEO) ends; elsewhere it may
+//! begin again, and ends with that limit. Pipe and registration survive a
+//! fork, so a child makes a pipe of its own while signals are still blocked: a
+//! pool registers anew, a worker, of whom there are thousands, lays its pipe
+//! under the numbers that are registered, which touches no memory.
 
 use std::io::{self, Read};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
