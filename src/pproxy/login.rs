@@ -259,7 +259,7 @@ impl<'s> Session<'s> {
     }
 
     /// Gives the backend what the client sent behind its password, then
-    /// copies both ways until both sides are done.
+    /// copies both ways until the client has all that the backend said.
     pub(super) fn relay(&mut self, mut server: Stream) -> Result<&'static str, Broken> {
         let (seat, since) = (self.seat, now());
         let patience = |pending: bool| match pending {
