@@ -5,65 +5,16 @@
 #
 # LONG=1 measures longer, see t/93-outage.t. Unplugging needs root: the host then lives behind a
 # cable of its own.
-if [ -z "${APART-}" ] && [ "$(id -u)" -eq 0 ] && unshare -n true 2>/dev/null; then
-    # shellcheck disable=SC2016 # That shell is to expand it.
-    APART=1 exec unshare -n sh -c 'ip link set lo up; exec sh "$0"' "$0"
-fi
+. t/lib/alone.sh
 . t/lib/tap.sh
+. t/lib/threehosts.sh
 plan 21
 LIMIT=5 # seconds: connecttimeout
 SETTLE=${LONG:+10}
 : "${SETTLE:=0.5}"
 
 suite
-at3=127.0.0.1 far=
-if [ "${APART-}" ]; then
-    daemon -n far unshare -n sleep 600
-    far=$(pid far)
-    isolated() { [ "$(readlink "/proc/$far/ns/net")" != "$(readlink /proc/self/ns/net)" ]; }
-    until_ok isolated
-    inside() { nsenter -t "$far" -n "$@"; }
-    ip link add v0 type veth peer name v1 netns "$far"
-    ip addr add 10.9.0.1/24 dev v0 && ip link set v0 up
-    inside ip addr add 10.9.0.2/24 dev v1 && inside ip link set v1 up && inside ip link set lo up
-    at3=10.9.0.2
-fi
-{
-    echo "set moduledir $T/lib"
-    echo "set connecttimeout ${LIMIT}s"
-    echo 'set softfail tempfail'
-    echo 'set maxsession 200' # more than there are clients, of whom a tenth may wait for one host
-    for n in 1 2 3; do
-        at=127.0.0.1
-        [ $n -ne 3 ] || at=$at3
-        echo "backend add b$n $at:$(port 1$n) proto=cxpop check=$at:$(port 1$n)"
-        for program in pserv pcheckd; do
-            echo "set spool $T/spool" >"$T/$program$n.rc"
-            [ $program != pserv ] || echo "set mailboxlock off" >>"$T/$program$n.rc" # its users share mailboxes
-            echo "server add main $at:$(port 1$n) allow=127.0.0.0/8,10.9.0.0/24" >>"$T/$program$n.rc"
-        done
-        printf 'Subject: full%s\n\nhello\n' $n | deliver m/full$n
-        account full$n b$n m/full$n
-        account empty$n b$n m/empty
-    done
-    echo "pdm add users flat $T/users"
-    echo "vserv add main 127.0.0.1:$(port 1)"
-} >"$T/pproxy.rc"
-host() {
-    for program in pserv pcheckd; do
-        if [ "$1$APART" = 31 ]; then
-            mkdir -p "$T/run.${program}3"
-            daemon -n ${program}3 nsenter -t "$far" -n "$BIN/$program" -r "$T/run.${program}3" -u "$USER" \
-                -d -f "$T/${program}3.rc"
-        else
-            daemon -n "$program$1" $program -d -f "$T/$program$1.rc"
-        fi
-    done
-}
-: "${APART:=}"
-for n in 1 2 3; do host $n; done
-daemon pproxy -d -f "$T/pproxy.rc"
-ready 1 && ready 11 && ready 12
+three_hosts
 for n in 1 2 3; do seen pcheckd$n generation_current "host $n stands" ; done
 
 for n in 1 2 3; do
@@ -83,21 +34,7 @@ figures() { _log=$1; shift; perl t/lib/load.pl stat "$T/$_log" "$@"; }
 figure() { echo "$2" | sed "s/.*$1=\\([0-9]*\\).*/\\1/"; }
 # had N OUTCOME FROM: so many sessions of host 3 with that outcome
 had() { [ "$(figure "$2" "$(figures load3.log from="$3")")" -ge "$1" ]; }
-tree() {
-    ps -eo pid=,ppid= | awk -v top="$(pid "$1")" '{ up[$1] = $2 }
-        END { for (p in up) { q = p; while (q in up && q != top) q = up[q]; if (q == top) print p } }'
-}
-# shellcheck disable=SC2046
-everybody() { kill "-$1" $(tree pserv3) $(tree pcheckd3); }
 known_down() { ctl pproxy backend list | grep -q '^id=b3 .*health=down'; }
-
-kill_it() { everybody KILL; wait "$(pid pserv3)" "$(pid pcheckd3)"; }
-start_it() { host 3; }
-# Twice: a worker may have been born meanwhile; then nobody is left who could bear another.
-stop_it() { everybody STOP; everybody STOP; }
-go_on() { everybody CONT; }
-unplug() { ip neigh replace 10.9.0.2 lladdr 02:00:00:00:00:01 dev v0 nud permanent; }
-plug() { ip neigh del 10.9.0.2 dev v0; }
 
 # outage TITLE BREAK MEND
 outage() {
@@ -133,7 +70,7 @@ outage() {
 outage killed kill_it start_it
 outage hung stop_it go_on
 seen pproxy 'ev=soft_failure .*backend=b3 why=backend_pending' 'not more than maxpending have waited for it'
-if [ "$APART" ]; then
+if [ "${ALONE-}" ]; then
     outage unplugged unplug plug
 else
     for _ in 1 2 3 4 5; do CHECKS=$((CHECKS + 1)); echo "ok $CHECKS # skip needs root"; done
