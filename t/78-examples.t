@@ -2,39 +2,23 @@
 # The manual: who types what its examples show sees what they show.
 #
 # The dialogues (`.\" run: sh`, see t/lib/blocks.pl) are held as they stand, with the real names of
-# files and real ports, in a system of their own.
+# files and real ports, in a system of their own. What stands there for systemd and fail2ban is tried
+# in t/78-others.t.
 . t/lib/apart.sh
 . t/lib/tap.sh
-apart
+. t/lib/manual.sh
+manual
+plan 31
 
-BLOCKS=$T/blocks
-mkdir "$BLOCKS"
-perl t/lib/blocks.pl "$BLOCKS" man/*.[1-8] >"$T/examples"
-plan 33
-
-for host in 192.0.2.1 192.0.2.2 192.0.2.10 192.0.2.11; do ip addr add $host/32 dev lo; done
-ip addr add 2001:db8::1/128 dev lo nodad
-
-mkdir "$T/here" "$T/vmail"
+mkdir "$T/vmail"
 chmod 777 "$T/vmail"
-cd "$T/here" || exit 1
 
-# dialogue PAGE N: what differs from example number N of a page, as it is held now
-dialogue() { timeout 60 perl "$LIB/dialogue.pl" "$BLOCKS/$1.$2" 2>&1 || echo "status $?"; }
 held=
 # holds PAGE N TITLE
 holds() {
     held="$held $1.$2"
     is "$(dialogue "$1" "$2")" '' "$3"
 }
-down() { for name in pproxy pcheckd pserv; do
-    [ ! -e /run/popular/$name.pid ] || { read -r pid </run/popular/$name.pid; kill "$pid"; until_ok gone "$pid"; }
-done; }
-started() { until_ok test -S "/run/popular/$1.ctrl"; }
-
-for user in popular mail; do id $user >/dev/null 2>&1 || useradd --system $user; done
-config() { cat >"/etc/popular/$1.rc"; }
-message() { printf 'Subject: hello\n\n' | su -s /bin/sh vmail -c "pdeliver -c $1"; }
 
 holds popular.7 6 'popular(7): a user and a spool are made'
 holds popular.7 7 'files are written'
@@ -43,8 +27,8 @@ echo 'Subject: hello' | su -s /bin/sh vmail -c 'pdeliver -c 3/2d/joe'
 holds pserv.8 2 'pserv(8): a session by hand'
 holds popular-control.5 4 'popular-control(5): a word without pctl'
 holds popular.7 9 'popular(7): something is changed, and all is stopped'
-served() { ls /run/popular/*.ctrl; }
-until_ok test -z "$(served 2>/dev/null)"
+nothing_left() { [ -z "$(ls /run/popular)" ]; }
+until_ok nothing_left
 is "$(ls /run/popular)" '' 'nothing is left of the daemons'
 
 holds pserv.8 1 'pserv(8): in the foreground'
@@ -53,25 +37,7 @@ rm -rf /var/spool/popular/3
 holds pcheckd.8 1 'pcheckd(8): in the foreground, and a question'
 down
 
-config pserv <<EOC
-set user vmail
-server add main 192.0.2.1:1110 allow=192.0.2.0/24
-EOC
-config pcheckd <<EOC
-set user vmail
-server add main 192.0.2.1:50110 allow=192.0.2.0/24
-EOC
-config pproxy <<EOC
-set user nobody
-set maxperip 0
-backend add b1 192.0.2.1:1110
-backend add b2 192.0.2.2:1110
-pdm add users flat /etc/popular/users
-vserv add main 0.0.0.0:110
-EOC
-printf '*:joe:{PLAIN}secret:b1:3/joe\n*:ann:{PLAIN}secret:b2:3/ann\n' >/etc/popular/users
-for name in pserv pcheckd pproxy; do $name -d -f /etc/popular/$name.rc >>"$T/$name.out" 2>&1 & done
-for name in pserv pcheckd pproxy; do started $name; done
+three_daemons
 message 3/2d/joe
 message 3/joe
 holds pcheck.8 1 'pcheck(8): is there mail, and how high is the load'
@@ -127,21 +93,6 @@ cat "$T"/*.out >/var/log/mail.log
 holds popular-log.7 2 'popular-log(7): who had a wrong password'
 holds popular-log.7 3 'and what an administrator should look at'
 down
-
-# For others: a socket for systemd, what fail2ban looks for.
-mkdir "$T/units"
-sed 's,/usr/local/sbin,/usr/local/bin,; s/^Type=notify-reload$/Type=notify/' \
-    "$LIB/../../etc/systemd/pproxy.service" >"$T/units/pproxy.service"
-cp "$BLOCKS/popular.7.4" "$T/units/pproxy.socket"
-systemd-analyze verify --man=no "$T/units/pproxy.socket" >"$T/verify.log" 2>&1
-is "$? $(cat "$T/verify.log")" '0 ' 'popular(7): systemd takes the socket'
-sed 's/^[^ ]* \(pproxy\[\)/\1/' /var/log/mail.log >"$T/lines"
-perl -e 'open my $f, "<", shift; my $block = join "", <$f>;
-    my ($regex) = $block =~ /^failregex = (.*?)\n(?=\w)/ms or die "no regex\n";
-    $regex =~ s/\n\s+/ /g;
-    $regex =~ s/<HOST>/(\\S+)/;
-    while (<>) { print "$1\n" if /$regex/ }' "$BLOCKS/pproxy.8.1" "$T/lines" | sort -u >"$T/found"
-is "$(cat "$T/found")" 127.0.0.1 'pproxy(8): fail2ban would see who had a wrong password'
 
 is "$(awk '$3 == "sh" { print $1 }' "$T/examples" | sed 's,.*/,,' | sort)" \
     "$(echo "$held" | tr ' ' '\n' | sed 1d | sort)" 'no dialogue of the manual was left out'
