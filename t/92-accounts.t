@@ -4,6 +4,7 @@
 #
 # ACCOUNTS and LINES are their numbers. The files take about 100 octets an account, twice.
 . t/lib/tap.sh
+. t/lib/accounts.sh
 plan 14
 : "${ACCOUNTS:=10000000}" "${LINES:=100000}"
 
@@ -14,17 +15,6 @@ free=$(df -Pk "$T" | awk 'NR == 2 { print int($4 / 1024) }')
 
 suite
 box m/0 # the mailboxes of all others do not exist, and thus are empty
-# accounts N PREFIX: so many lines for flat, in the order of their numbers
-accounts() {
-    perl -e 'printf "*:user%d:{PLAIN}secret:b1:m/%d/%d\n", $_, $_ % 1000, $_ for 1 .. $ARGV[0]' "$1"
-}
-# Into the form of the tools for cdb, as pdm_cdb(8) says it.
-convert() {
-    perl -ne 'my ($key, $value) = /^([^:]*:[^:]*):(.*)/ or next;
-        printf "+%d,%d:%s->%s\n", length $key, length $value, $key, $value; END { print "\n" }'
-}
-make_cdb() { accounts "$ACCOUNTS" | convert | cdb -c -p 0644 "$T/users.cdb"; }
-make_flat() { accounts "$LINES" >"$T/users.new" && mv "$T/users.new" "$T/users"; }
 make_flat
 make_cdb
 ok $? "a database of $ACCOUNTS accounts is made"
@@ -42,27 +32,7 @@ for kind in "cdb $T/users.cdb $ACCOUNTS" "flat $T/users $LINES"; do
 done
 
 # Three proxies side by side: few accounts, cdb, flat.
-echo '*:user1:{PLAIN}secret:b1:m/1/1' >"$T/few"
-sed -i "s,^pdm add.*,pdm add few flat $T/few,; s,:$(port 1)$,:$(port 4)," "$T/pproxy.rc"
-cp "$T/pproxy.rc" "$T/few.rc"
-for kind in cdb:5 flat:6; do
-    name=${kind%:*} n=${kind#*:} file=$T/users
-    [ "$name" != cdb ] || file=$T/users.cdb
-    sed "s,^pdm add.*,pdm add users $name $file,; s,:$(port 4)$,:$(port "$n")," "$T/few.rc" >"$T/$name.rc"
-done
-daemon pcheckd -d -f "$T/pcheckd.rc"
-for name in few cdb flat; do daemon -n $name pproxy -d -f "$T/$name.rc"; done
-ready 3/udp && ready 4 && ready 5 && ready 6
-
-# list NAME N MOST: users from the first to the last, in no order that a cache could like
-list() {
-    perl -e '
-        my ($name, $port, $most) = @ARGV;
-        printf "%s %d user%d secret empty\n", $name, $port, 1 + $_ * 7919 % $most for 1 .. 50000' "$@"
-}
-list few "$(port 4)" 1 >"$T/few.list"
-list cdb "$(port 5)" "$ACCOUNTS" >"$T/cdb.list"
-list flat "$(port 6)" "$LINES" >"$T/flat.list"
+three_proxies
 
 # load NAME: a load on it for a while; microseconds of CPU time a login into NAME.us
 load() {
