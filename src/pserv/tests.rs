@@ -3,19 +3,24 @@
 use std::fs;
 use std::io::{Read, Write};
 use std::net::Shutdown;
-use std::thread::spawn;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::thread::{sleep, spawn};
+use std::time::Duration;
 
 use proptest::prelude::*;
 
 use super::TABLES;
 use super::session::Session;
+use super::vars::Count;
 use crate::daemon::board::Board;
 use crate::daemon::config::Config;
 use crate::daemon::seat::Seat;
+use crate::daemon::vars::WRITETIMEOUT;
 use crate::maildir::crlf::tests::{odd_text, plainly};
 use crate::maildir::maildrop::Maildrop;
 use crate::maildir::spool::tests::marked;
-use crate::net::stream::tests::pair;
+use crate::net::stream::tests::{narrow_pair, pair};
 use crate::pop3::wire::Wire;
 use crate::pop3::xpop;
 
@@ -39,6 +44,51 @@ fn talk(spool: &crate::maildir::spool::Spool, commands: String) -> Vec<u8> {
     Session::new(&seat, Wire::new(stream, &seat), drop, &told, proxy).serve();
     seat.end();
     client.join().unwrap()
+}
+
+#[test]
+fn a_client_that_takes_no_list_is_left_and_hears_nothing_twice() {
+    const MAILS: usize = 3000;
+    let (scratch, spool) = marked("session-still");
+    spool.create(b"joe").unwrap();
+    let name = |at: usize| format!("{at:04}.{}", "a".repeat(60));
+    for at in 1..=MAILS {
+        fs::write(scratch.path().join("joe/new").join(name(at)), "").unwrap();
+    }
+    let board = Board::map(1, TABLES.areas).unwrap();
+    let mut config = Config::new(&TABLES);
+    config.vars.put(WRITETIMEOUT, "1");
+    board.publish(&config);
+    let seat = Seat::take(board, board.claim().unwrap(), "pserv").unwrap();
+    let (stream, mut client) = narrow_pair();
+    let uidls = move || board.total(Count::Commands as usize + 3);
+    let over = Arc::new(AtomicBool::new(false));
+    let seen = over.clone();
+    let client = spawn(move || {
+        client.write_all(&b"UIDL\r\n".repeat(9)).unwrap();
+        // Nothing is taken until the server has lost its patience.
+        while uidls() < 2 && !seen.load(Relaxed) {
+            sleep(Duration::from_millis(1));
+        }
+        let mut heard = Vec::new();
+        client.read_to_end(&mut heard).unwrap();
+        heard
+    });
+    let told = xpop::parse(b"joe", b"p1.1.1.1", b"M").ok().unwrap();
+    let drop = Maildrop::open(spool.mailbox(b"joe").unwrap(), None, MAILS).unwrap();
+    let proxy = "192.0.2.1:4711".parse().unwrap();
+    seat.begin();
+    Session::new(&seat, Wire::new(stream, &seat), drop, &told, proxy).serve();
+    seat.end();
+    over.store(true, Relaxed);
+    let rows = (1..=MAILS).map(|at| format!("{at} {}\r\n", name(at)));
+    let want = format!(
+        "+OK {MAILS} messages\r\n+OK unique-id listing follows\r\n{}",
+        rows.collect::<String>()
+    );
+    let heard = String::from_utf8(client.join().unwrap()).unwrap();
+    assert!(heard.len() > 4096 && want.starts_with(&heard), "{heard}");
+    assert_eq!(board.total(Count::Commands as usize + 3), 1);
 }
 
 /// What was said, line by line.

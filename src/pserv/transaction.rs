@@ -64,7 +64,9 @@ impl Session<'_> {
         let numbers: Vec<usize> = self.drop.numbers().collect();
         for number in numbers {
             let size = self.drop.size(number).unwrap_or(0);
-            self.row(format_args!("{number} {size}"))?;
+            if let Err(leave) = self.row(format_args!("{number} {size}")) {
+                return Ok(leave);
+            }
         }
         self.note_left_out();
         self.wire.out.extend_from_slice(b".\r\n");
@@ -83,7 +85,9 @@ impl Session<'_> {
         let numbers: Vec<usize> = self.drop.numbers().collect();
         for number in numbers {
             let uidl = self.drop.uidl(number).map_err(|why| self.refusal(&why))?;
-            self.row(format_args!("{number} {uidl}"))?;
+            if let Err(leave) = self.row(format_args!("{number} {uidl}")) {
+                return Ok(leave);
+            }
         }
         self.wire.out.extend_from_slice(b".\r\n");
         Ok(Next::Stay)
@@ -126,17 +130,17 @@ impl Session<'_> {
         Ok(())
     }
 
-    /// One line of a list; a long list goes out in pieces.
-    fn row(&mut self, text: std::fmt::Arguments<'_>) -> Result<(), Refusal> {
+    /// One line of a list; a long list goes out in pieces. The error is what to
+    /// do when one of them does not go: nobody can tell how much of it went.
+    fn row(&mut self, text: std::fmt::Arguments<'_>) -> Result<(), Next> {
         use std::io::Write;
         let _ = write!(self.wire.out, "{text}\r\n");
         if self.wire.out.len() < CHUNK {
             return Ok(());
         }
-        // Whoever does not take our answers is noticed at the next wait.
         let sent = self.flush();
         self.seat.guard(now() + DISK);
-        sent.map_err(|broken| Refusal::from(broken.reason()))
+        sent.map_err(|broken| self.hang_up(broken.reason()))
     }
 
     pub(super) fn retr(&mut self, args: &[&[u8]]) -> Outcome {

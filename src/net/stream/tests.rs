@@ -11,7 +11,16 @@ pub(crate) fn pair() -> (Stream, TcpStream) {
     (listener.accept().unwrap().0.into(), peer)
 }
 
-/// The same without what keeps count.
+/// The same with little room on the way.
+pub(crate) fn narrow_pair() -> (Stream, TcpStream) {
+    use nix::sys::socket::{setsockopt, sockopt};
+    let (ours, theirs) = pair();
+    setsockopt(&ours, sockopt::SndBuf, &4096).unwrap();
+    setsockopt(&theirs, sockopt::RcvBuf, &4096).unwrap();
+    (ours, theirs)
+}
+
+/// Two ends of one connection, ours without what keeps count.
 pub(in crate::net) fn raw_pair() -> (Raw, TcpStream) {
     let (ours, theirs) = pair();
     (ours.raw().clone(), theirs)
