@@ -120,14 +120,11 @@ impl Delivery {
     /// Gives the file its name in `new`.
     fn publish(&mut self, octets: u64) -> io::Result<Vec<u8>> {
         let name = name::sized(&self.name, octets, octets);
-        match self.tmp.link(&self.name, &self.new, &name) {
+        match self.link(&name) {
             Ok(()) => Ok(name),
             // The clock was set back, and the pid is in use again.
             Err(why) if why.kind() == io::ErrorKind::AlreadyExists => {
-                let again = |base: &[u8]| {
-                    let name = name::sized(base, octets, octets);
-                    self.tmp.link(&self.name, &self.new, &name)
-                };
+                let again = |base: &[u8]| self.link(&name::sized(base, octets, octets));
                 let (base, ()) = fresh(&self.host, again)?;
                 Ok(name::sized(&base, octets, octets))
             }
@@ -141,6 +138,20 @@ impl Delivery {
             }
             Err(why) => Err(why),
         }
+    }
+
+    /// Links the file into `new`. A network file system whose server's answer
+    /// was lost makes the call again, and tells that the name is taken, by
+    /// this very file.
+    fn link(&self, name: &[u8]) -> io::Result<()> {
+        let linked = self.tmp.link(&self.name, &self.new, name);
+        linked.or_else(|why| {
+            let (ours, found) = (self.tmp.stat(&self.name)?, self.new.stat(name));
+            match found.is_ok_and(|found| found.id == ours.id) {
+                true => Ok(()),
+                false => Err(why),
+            }
+        })
     }
 }
 
@@ -261,6 +272,24 @@ mod tests {
         assert_eq!(files(&path).len(), 2);
         let old = path.join(String::from_utf8(taken).unwrap());
         assert_eq!(fs::read(old).unwrap(), b"old");
+    }
+
+    #[test]
+    fn a_link_that_was_made_though_an_error_was_told_is_the_message() {
+        let (scratch, spool) = marked("deliver-told");
+        let mailbox = spool.create(b"joe").unwrap();
+        let mut delivery = Delivery::begin(&mailbox, b"host").unwrap();
+        delivery.write(b"text").unwrap();
+        let octets = delivery.seal().unwrap();
+        // The first answer of a server is lost, and the call made again.
+        let name = name::sized(&delivery.name, octets, octets);
+        delivery
+            .tmp
+            .link(&delivery.name, &delivery.new, &name)
+            .unwrap();
+        assert_eq!(delivery.commit().unwrap().name, name);
+        assert_eq!(files(&scratch.path().join("joe/new")).len(), 1);
+        assert!(files(&scratch.path().join("joe/tmp")).is_empty());
     }
 
     #[test]
