@@ -1,7 +1,7 @@
 #!/bin/sh
 # pdeliver: what it says is stored is stored whole, and of what it refuses nothing is left.
 . t/lib/tap.sh
-plan 25
+plan 27
 
 # deliver OPTION ... MAILBOX: the exit status stands in $status
 deliver() {
@@ -32,6 +32,13 @@ like "$(ls "$T/spool/3/2d/joe/new")" '^[0-9]{10}\.M[0-9]{6}P[0-9]+Q[0-9]+\..+,S=
     'its name holds time and size'
 is "$(files 3/2d/joe/tmp)" 0 'and nothing is left in tmp'
 seen pdeliver 'ev=delivered no=0401 lvl=INF sid=q1 mbox=3/2d/joe octets=17 file=' 'one line is logged'
+
+# What is left of a mailbox whose removal was broken off, or that somebody made by hand.
+asuser mkdir -p "$T/spool/half/new"
+deliver half <"$T/in"
+is "$status $(files half)" '75 0' 'a mailbox without its folder tmp: 75'
+deliver -c half <"$T/in"
+is "$status $(files half/new)" '0 1' 'with -c it is made whole'
 
 deliver -c empty </dev/null
 is "$status $(find "$T/spool/empty/new" -name '*,S=0,W=0' | wc -l | tr -d ' ')" '0 1' \

@@ -3,7 +3,7 @@
 # that was put aside goes, too.
 . t/lib/tap.sh
 . t/lib/clean.sh
-plan 26
+plan 28
 
 calm() { asuser find "$T/spool/$1" -exec touch -h -d '3 days ago' {} +; }
 
@@ -70,6 +70,22 @@ is "$status $(said)" '0 removed alone: no account/' 'an empty mailbox without an
 there alone
 is $? 1 'with its directory'
 seen clean 'ev=orphan_removed no=0505 lvl=INF sid=- mbox=alone' 'which is logged'
+
+# Who is killed in the midst of it leaves a mailbox that can be removed next time.
+box half
+for n in 1 2 3; do put half/new/$n.h; put half/cur/$n.h; done
+calm half
+# shellcheck disable=SC2016 # For the shell that is started.
+daemon -n slow as "$USER" sh -c 'exec "$@" <"$0"' "$T/list" "$BIN/pclean" -m "$T/spool" -l stderr -r 2 -a -x
+begun() { ! there half/cur; }
+until_ok begun
+end slow KILL
+there half/new/3.h
+is $? 0 'a removal is broken off'
+calm half
+clean -a -x <"$T/list"
+is "$status $(said)" '0 removed half: no account/' 'and ended the next time'
+
 for name in a b c; do box "lots/$name"; done
 calm lots
 clean -a -x <"$T/list"

@@ -104,9 +104,11 @@ impl Spool {
 }
 
 impl Mailbox {
-    /// Whether mail can be delivered here. `new` is made last.
+    /// Whether mail can be delivered here. `new` is made last; but who was
+    /// killed while removing a mailbox, or made one by hand, may have left it
+    /// without `tmp`.
     pub(crate) fn is_complete(&self) -> bool {
-        self.new.is_some()
+        self.new.is_some() && self.folder.stat(b"tmp").is_ok()
     }
 
     /// The folders that are there, `new` first: whether it is `cur`, the
@@ -207,5 +209,8 @@ pub(crate) mod tests {
         let mailbox = spool.mailbox(b"3/2d/joe").unwrap().unwrap();
         assert!(mailbox.new.is_some() && mailbox.cur.is_some() && mailbox.tmp().is_ok());
         assert!(scratch.path().join("3/2d/joe/cur").is_dir());
+        assert!(mailbox.is_complete());
+        fs::remove_dir(scratch.path().join("3/2d/joe/tmp")).unwrap();
+        assert!(!mailbox.is_complete());
     }
 }

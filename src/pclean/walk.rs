@@ -8,8 +8,9 @@ use crate::base::names;
 use crate::maildir::spool::MARK;
 use crate::sys::dir::{Dir, Kind};
 
-/// The folders of a Maildir itself.
-pub(super) const PARTS: [&[u8]; 3] = [b"cur", b"tmp", b"new"];
+/// The folders of a Maildir itself, in the order in which they are removed: as
+/// long as there is mail, a mailbox is one, and mail can be delivered to it.
+pub(super) const PARTS: [&[u8]; 3] = [b"cur", b"new", b"tmp"];
 
 /// A mailbox on the way.
 pub(super) struct Here<'w> {
