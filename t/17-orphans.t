@@ -3,7 +3,7 @@
 # that was put aside goes, too.
 . t/lib/tap.sh
 . t/lib/clean.sh
-plan 28
+plan 29
 
 calm() { asuser find "$T/spool/$1" -exec touch -h -d '3 days ago' {} +; }
 
@@ -107,3 +107,8 @@ clean -x -D .=0
 is $status 75 'a spool is no place for deleted mail'
 there deleted/.popular-spool
 ok $? 'the mark of that place stays'
+asuser mkdir -p "$T/spool/deleted/alive/joe/new"
+put deleted/alive/.popular-spool '90 days ago'
+put deleted/alive/joe/new/2.h '90 days ago'
+clean -x -D deleted=0
+is "$status $(said)" '0 ' 'a spool that lies within it is none of it'

@@ -93,7 +93,10 @@ impl Aside<'_, '_> {
             return Err(io::Error::other("too deep"));
         }
         if let Some(sub) = if_there(dir.sub(name))? {
-            self.descend(&sub, depth + 1)?;
+            // Another spool, and be it the one that the mail came from.
+            if if_there(sub.stat(MARK.as_bytes()))?.is_none() {
+                self.descend(&sub, depth + 1)?;
+            }
         }
         Ok(())
     }
