@@ -224,12 +224,14 @@ impl Dir {
     }
 
     /// The kind of a name whose file system does not tell it in a listing; one
-    /// that is gone by now has none.
+    /// that is gone by now has none. One that cannot be asked counts as a file,
+    /// which will be found out when it is opened: a mailbox must not seem to be
+    /// empty because a server does not answer.
     fn kind(&self, name: &[u8]) -> Option<Kind> {
         match self.stat(name) {
             Ok(found) => Some(found.kind),
             Err(why) if why.kind() == io::ErrorKind::NotFound => None,
-            Err(_) => Some(Kind::Other),
+            Err(_) => Some(Kind::File),
         }
     }
 }
@@ -286,6 +288,15 @@ mod tests {
         assert!(dir.read(b"link").is_err());
         assert!(dir.read(b"mail").is_ok());
         assert!(dir.sub(b"link").is_err());
+    }
+
+    #[test]
+    fn what_cannot_be_asked_for_its_kind_counts_as_a_file() {
+        let scratch = Scratch::new("dir-kind");
+        let dir = Dir::open(scratch.path()).unwrap();
+        assert_eq!(dir.kind(b"gone"), None);
+        // No name that is listed is so long, but the call fails.
+        assert_eq!(dir.kind(&[b'x'; 300]), Some(Kind::File));
     }
 
     #[test]
