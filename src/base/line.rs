@@ -51,8 +51,10 @@ impl LineBuf {
     pub(crate) fn room(&mut self) -> &mut [u8] {
         if self.start > 0 {
             self.bytes.copy_within(self.start..self.end, 0);
-            self.end -= self.start;
-            self.start = 0;
+            let left = self.end - self.start..self.end;
+            (self.start, self.end) = (0, left.start);
+            // What has moved may be the first part of a secret.
+            crate::sys::secret::wipe(&mut self.bytes[left]);
         }
         if self.end == self.bytes.len() {
             self.grow();
@@ -159,6 +161,25 @@ mod tests {
         assert_eq!(
             lines,
             [Ok(b"USER a".to_vec()), Ok(b"PASS b c".to_vec()), Ok(vec![])]
+        );
+    }
+
+    #[test]
+    fn nothing_of_a_password_that_came_in_pieces_is_left_behind() {
+        let mut buf = LineBuf::default();
+        for piece in [&b"USER joe\r\nPASS open ses"[..], b"ame\r\n"] {
+            feed(&mut buf, piece);
+            while buf.next(255) == Got::Line {
+                buf.wipe_line();
+            }
+        }
+        assert_eq!(buf.rest(), b"");
+        let left: Vec<_> = buf.bytes.iter().filter(|b| **b > b' ').collect();
+        assert_eq!(
+            left,
+            [&0u8; 0],
+            "{:?}",
+            buf.bytes.escape_ascii().to_string()
         );
     }
 
