@@ -2,7 +2,7 @@
 # pproxy: STLS and commands in any order (X6, X16), and clients that leave in the middle of TLS.
 . t/lib/tap.sh
 . t/lib/ca.sh
-plan 29
+plan 31
 
 perl -MIO::Socket::SSL -e 1 2>/dev/null || skip_all 'IO::Socket::SSL is not installed'
 authority ca
@@ -41,6 +41,9 @@ seen talk '^-ERR STLS|^-ERR .*(state|not now|unknown)' 'behind the login neither
 talk 5 'USER empty' 'PASS secret' STLS STAT QUIT
 line 4 '^-ERR' 'STLS is refused behind a login in the clear'
 line 5 '^\+OK 0 0' 'which goes on'
+talk 5 'USER empty' 'PASS secret' ':send CAPA\r\n' :list QUIT
+seen talk '^PIPELINING' 'nor does CAPA'
+unseen talk '^STLS' 'offer it there'
 talk 5 'USER anna' 'PASS secret' STLS NOOP QUIT
 line 4 '^-ERR' 'also when a backend serves it'
 talk 1 STLS CAPA QUIT

@@ -171,7 +171,8 @@ impl Session<'_> {
 
     /// Would STLS be obeyed now?
     pub(super) fn offers_stls(&self) -> bool {
-        self.vserv.tls.when == STARTTLS && self.wire.stream.channel().is_none()
+        let early = !matches!(self.phase, Phase::Empty);
+        early && self.vserv.tls.when == STARTTLS && self.wire.stream.channel().is_none()
     }
 
     /// The handshake, within the time for all of the login.
