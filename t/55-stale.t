@@ -2,7 +2,7 @@
 # pproxy: what a module said is good for a time, and for longer while the module cannot say.
 . t/lib/tap.sh
 . t/lib/asking.sh
-plan 9
+plan 11
 
 asking_suite
 ctl pproxy set cachetime 1h >/dev/null
@@ -27,6 +27,9 @@ ok $? 'with it it is as long as the module cannot say'
 is "$(login anna secret-anna)" '+OK anna ' 'the user gets in'
 is "$(login anna wrong)" '-ERR [SYS/TEMP] ' 'another password is not called wrong'
 is "$(login anna secret-anna)" '+OK anna ' 'which changes nothing for the right one'
+talk 1 "AUTH PLAIN $(printf '\0anna\0' | base64)" QUIT
+line 2 '^-ERR \[AUTH\]' 'an empty password is refused without asking'
+is "$(login anna secret-anna)" '+OK anna ' 'and makes nobody forget the user'
 rm "$T/out/down"
 echo other >"$T/out/anna"
 ctl pproxy pdm reload prog >/dev/null

@@ -192,7 +192,9 @@ impl<'s> Session<'s> {
             0 => (self.ask_modules(&request, None).0, false),
             fresh => self.verify_cached(&request, fresh * 1000),
         };
-        if let Outcome::Refuse { .. } = known.0 {
+        // Only a password that a module could see tells that another is good no more.
+        let seen = !request.external && request.flaw().is_none();
+        if seen && matches!(known.0, Outcome::Refuse { .. }) {
             let cache = cache(&self.seat.board());
             cache.forget(request.ns, request.user, now(), false);
         }
