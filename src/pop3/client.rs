@@ -113,7 +113,7 @@ pub(crate) struct Failure {
 
 /// Gets in on `stream`, which has just been connected, by TLS if it is to be
 /// `secure`. Where POP3 is spoken the backend is told first for whom we come,
-/// if it believes us that.
+/// if it believes us that. What it says of the password may come until `verdict`.
 ///
 /// # Errors
 /// The state, and what happened in it: deadline, watch, the socket's error,
@@ -125,6 +125,7 @@ pub(crate) fn enter(
     secure: Option<Secure<'_>>,
     watch: &dyn Watch,
     deadline: Deadline<'_>,
+    verdict: Deadline<'_>,
 ) -> Result<Entry, Failure> {
     let mut talk = Talk {
         stream,
@@ -132,6 +133,7 @@ pub(crate) fn enter(
         secure,
         watch,
         deadline,
+        verdict,
         state: State::Banner,
     };
     talk.begin_secure()?;
@@ -160,6 +162,7 @@ struct Talk<'t> {
     secure: Option<Secure<'t>>,
     watch: &'t dyn Watch,
     deadline: Deadline<'t>,
+    verdict: Deadline<'t>,
     state: State,
 }
 
@@ -284,10 +287,12 @@ impl Talk<'_> {
     /// One line of at most 512 octets, without its end, and nothing behind it.
     fn line(&mut self) -> Result<Vec<u8>, Broken> {
         let (mut buf, mut len) = ([0; LONGEST], 0);
+        let deadline = match self.state {
+            State::Pass | State::Auth => self.verdict,
+            _ => self.deadline,
+        };
         loop {
-            let read = self
-                .stream
-                .read(&mut buf[len..], self.watch, self.deadline)?;
+            let read = self.stream.read(&mut buf[len..], self.watch, deadline)?;
             if read == 0 {
                 return Err(broken("it hung up"));
             }

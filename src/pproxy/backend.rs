@@ -15,7 +15,7 @@ use crate::base::clock::now;
 use crate::net::listen::canonical;
 use crate::net::proxy::Header;
 use crate::net::stream::Stream;
-use crate::net::wait::Broken;
+use crate::net::wait::{Broken, Deadline};
 use crate::pop3::client::{Entry, Login, Way};
 use crate::pop3::reply::SYS_TEMP;
 use crate::pop3::xpop::Preamble;
@@ -112,7 +112,7 @@ impl Session<'_> {
         if let Err(reached) = self.count_at(backend) {
             return Reach::Refused(reached.to_string());
         }
-        let Opened { stream, entry, at } = match self.enter(backend, way) {
+        let Opened { stream, entry, at } = match self.enter(backend, way, None) {
             Ok(opened) => opened,
             Err(NoEntry::Stop(why)) => return Reach::Stopped(why),
             Err(NoEntry::Soft(why)) => return Reach::Soft(why),
@@ -128,9 +128,14 @@ impl Session<'_> {
 
     /// Hears whether the backend lets us in, as one of not too many who wait
     /// for that, and takes note of how it is. If it does not the session is
-    /// no longer counted there.
-    pub(super) fn enter(&self, backend: &Backend, way: Way<'_>) -> Result<Opened, NoEntry> {
-        let entered = self.enter_now(backend, way);
+    /// no longer counted there. `verdict` is that of [`Caller`].
+    pub(super) fn enter(
+        &self,
+        backend: &Backend,
+        way: Way<'_>,
+        verdict: Option<Deadline<'_>>,
+    ) -> Result<Opened, NoEntry> {
+        let entered = self.enter_now(backend, way, verdict);
         let open = matches!(&entered, Ok(opened) if matches!(opened.entry, Entry::Open(_)));
         if !open {
             self.uncount_at_backend();
@@ -138,7 +143,12 @@ impl Session<'_> {
         entered
     }
 
-    fn enter_now(&self, backend: &Backend, way: Way<'_>) -> Result<Opened, NoEntry> {
+    fn enter_now(
+        &self,
+        backend: &Backend,
+        way: Way<'_>,
+        verdict: Option<Deadline<'_>>,
+    ) -> Result<Opened, NoEntry> {
         let (seat, most) = (self.seat, backend.maxpending(self.seat));
         if !seat.mark(MARK_PENDING, backend.key(), most) {
             return Err(NoEntry::Soft("backend_pending"));
@@ -148,6 +158,7 @@ impl Session<'_> {
             sid: &self.sid,
             client: Some(self.peer),
             header: self.header(backend),
+            verdict,
         };
         let began = now();
         let result = caller.enter(backend, way);

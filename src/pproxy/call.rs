@@ -61,6 +61,9 @@ pub(super) struct Caller<'c> {
     pub(super) client: Option<SocketAddr>,
     /// The same for those who want it as a header.
     pub(super) header: Header,
+    /// By when the password must have been judged, if there is more time for
+    /// that than for all the rest.
+    pub(super) verdict: Option<Deadline<'c>>,
 }
 
 impl Caller<'_> {
@@ -96,7 +99,17 @@ impl Caller<'_> {
         let sid = self.sid;
         let whom = whom.map(|client| Xclient { client, sid });
         let secure = backend.guard.as_ref().map(Guard::secure);
-        match enter(&mut stream, way, whom.as_ref(), secure, self.seat, deadline) {
+        let verdict = || self.verdict.map_or(0, |verdict| verdict()).max(deadline());
+        let whom = whom.as_ref();
+        match enter(
+            &mut stream,
+            way,
+            whom,
+            secure,
+            self.seat,
+            deadline,
+            &verdict,
+        ) {
             Ok(entry) => Ok(Opened { stream, entry, at }),
             Err(client::Failure { state, why, ours }) => Err(Failure {
                 state: state.name(),

@@ -50,7 +50,11 @@ impl<'s> Session<'s> {
             err(&mut self.wire.out, reached);
             return Next::Stay;
         }
-        match self.enter(backend, backend.way(login)) {
+        // Many a server makes whoever was wrong wait for the answer. Were that a failure, a guesser
+        // would not be counted, and would take the server away from its users.
+        let limit = self.login_limit();
+        let verdict = || limit().unwrap_or_default();
+        match self.enter(backend, backend.way(login), Some(&verdict)) {
             Ok(Opened {
                 stream,
                 entry: Entry::Open(text),

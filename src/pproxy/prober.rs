@@ -146,6 +146,7 @@ impl Prober {
                 sid: &sid,
                 client: None,
                 header: Header::Local,
+                verdict: None,
             };
             let patience = match plan.slow {
                 true => seat.var(CONNECTTIMEOUT) * 1000,

@@ -55,6 +55,7 @@ fn log_in_for(
         None,
         &Alone::new().unwrap(),
         &|| until,
+        &|| until,
     );
     drop(stream);
     (entry, peer.join().unwrap())
@@ -190,6 +191,7 @@ fn who_speaks_before_it_is_asked_is_not_told_the_password() {
         whom: None,
         watch: &alone,
         deadline: &|| now() + 5000,
+        verdict: &|| now() + 5000,
         state: State::Banner,
     };
     talk.hear().unwrap_or_else(|_| panic!("a greeting"));
@@ -228,7 +230,7 @@ fn who_greets_before_the_preamble_is_no_server_of_xpop() {
         }
         stream.peek(&mut [0; 1], &alone, &soon).unwrap();
         let way = Way::Xpop(&preamble());
-        let failure = enter(&mut stream, way, None, None, &alone, &soon).unwrap_err();
+        let failure = enter(&mut stream, way, None, None, &alone, &soon, &soon).unwrap_err();
         let told = (failure.state.name(), failure.why.to_string());
         assert_eq!(told, ("preamble", why.into()));
         drop(stream);
@@ -301,6 +303,7 @@ proptest! {
         let (mut stream, mut peer) = pair();
         peer.write_all(&says.concat()).unwrap();
         drop(peer);
-        let _ = enter(&mut stream, Way::Plain(JOE), None, None, &Alone::new().unwrap(), &|| now() + 1000);
+        let soon = || now() + 1000;
+            let _ = enter(&mut stream, Way::Plain(JOE), None, None, &Alone::new().unwrap(), &soon, &soon);
     }
 }

@@ -79,6 +79,28 @@ fn its_refusal_is_passed_on_and_counts_against_the_client() {
     }
 }
 
+/// Many an old server makes whoever was wrong wait for the answer.
+#[test]
+fn an_old_server_may_take_its_time_to_refuse() {
+    let peer = Peer::acts(|mut stream| {
+        let mut reader = BufReader::new(stream.try_clone().unwrap());
+        let mut heard = Vec::new();
+        for (pause, text) in [(0, "+OK\r\n"), (0, "+OK\r\n"), (1500, "-ERR not you\r\n")] {
+            std::thread::sleep(std::time::Duration::from_millis(pause));
+            let _ = stream.write_all(text.as_bytes());
+            let _ = reader.read_until(b'\n', &mut heard);
+        }
+        heard
+    });
+    let rig = rig(&peer, &["connecttimeout 1"]);
+    let heard = rig.talk(&[UNKNOWN]);
+    assert!(heard.contains("-ERR [AUTH] not you\r\n"), "{heard}");
+    assert_eq!(
+        (counts(&rig), rig.count("backend_failed")),
+        ([0, 1, 0, 0, 1], 0)
+    );
+}
+
 #[test]
 fn other_trouble_of_the_old_server_says_nothing_of_the_password() {
     let busy = "-ERR [SYS/TEMP] busy\r\n";

@@ -71,7 +71,8 @@ fn enter_secure(
     };
     let until = now() + 5000;
     let alone = Alone::new().unwrap();
-    let entry = enter(&mut stream, way, None, Some(secure), &alone, &|| until);
+    let soon = || until;
+    let entry = enter(&mut stream, way, None, Some(secure), &alone, &soon, &soon);
     drop(stream);
     let told = |failure: Failure| (failure.state.name(), failure.why.to_string());
     (entry.map_err(told), peer.join().unwrap())
