@@ -4,7 +4,7 @@
 use std::io;
 
 use super::aside::Aside;
-use super::list::{CUR, DELETED, Entry, GONE, List, SEEN, TWIN};
+use super::list::{CUR, DELETED, Entry, GONE, LINKED, List, REMOVED, SEEN, TWIN};
 use super::maildrop::Maildrop;
 use super::quota::Ledger;
 use super::spool::Mailbox;
@@ -35,6 +35,9 @@ impl Expunged {
     }
 }
 
+/// So often it is tried to remove what others rename meanwhile.
+const ROUNDS: usize = 4;
+
 /// Which folders were changed: `new`, `cur`.
 type Touched = [bool; 2];
 
@@ -57,25 +60,25 @@ impl Maildrop {
                 None
             }),
         };
-        let list = &mut self.list;
-        let missed = list.remove(mailbox, aside, &mut ledger, &mut done, &mut touched);
-        // What is not where it was may have been renamed meanwhile.
-        if missed > 0 {
-            match self.list.refresh(mailbox) {
-                Ok(()) => {
-                    let list = &mut self.list;
-                    list.remove(mailbox, aside, &mut ledger, &mut done, &mut touched);
-                }
-                Err(why) => {
-                    done.failed += missed;
-                    done.note(io::Error::other(why.to_string()));
-                }
+        for _ in 0..ROUNDS {
+            let list = &mut self.list;
+            if !list.remove(mailbox, aside, &mut ledger, &mut done, &mut touched) {
+                break;
+            }
+            if let Err(why) = list.refresh(mailbox) {
+                done.note(io::Error::other(why.to_string()));
+                break;
             }
         }
         if let Some(Err(why)) = ledger.map(Ledger::settle) {
             done.quota = Some(why);
         }
-        done.gone = doomed - done.removed - done.failed;
+        let left = |e: &&Entry| e.is(DELETED) && !e.is(GONE);
+        done.failed = self.list.entries.iter().filter(left).count() as u64;
+        if done.failed > 0 {
+            done.note(io::Error::other("others rename it all the time"));
+        }
+        done.gone = doomed.saturating_sub(done.removed + done.failed);
         if !master {
             self.list.mark_seen(mailbox, &mut done, &mut touched);
         }
@@ -89,8 +92,9 @@ impl Maildrop {
 }
 
 impl List {
-    /// One try to remove what is deleted and not gone. Returns how many
-    /// were not there.
+    /// One try to remove what is deleted and not gone. Returns whether it is
+    /// worth to look where there still is something: what is not where it was
+    /// may have been renamed meanwhile.
     fn remove(
         &mut self,
         mailbox: &Mailbox,
@@ -98,9 +102,8 @@ impl List {
         ledger: &mut Option<Ledger<'_>>,
         done: &mut Expunged,
         touched: &mut Touched,
-    ) -> u64 {
-        done.failed = 0;
-        let mut missed = 0;
+    ) -> bool {
+        let mut missed = false;
         for at in 0..self.entries.len() {
             let entry = self.entries[at];
             if !entry.is(DELETED) || entry.is(GONE) {
@@ -118,15 +121,13 @@ impl List {
             };
             match removed {
                 Ok(()) => {
-                    done.removed += 1;
+                    done.removed += u64::from(!entry.is(REMOVED));
                     touched[usize::from(entry.is(CUR))] = true;
-                    self.entries[at].marks |= GONE;
+                    self.entries[at].marks |= GONE | REMOVED;
+                    missed |= entry.is(LINKED);
                 }
-                Err(why) if why.kind() == io::ErrorKind::NotFound => missed += 1,
-                Err(why) => {
-                    done.failed += 1;
-                    done.note(why);
-                }
+                Err(why) if why.kind() == io::ErrorKind::NotFound => missed = true,
+                Err(why) => done.note(why),
             }
         }
         missed

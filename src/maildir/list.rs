@@ -14,7 +14,7 @@ pub(super) struct Entry {
     pub(super) size: u64,
     pub(super) at: u32,
     octets: u16,
-    pub(super) marks: u8,
+    pub(super) marks: u16,
 }
 
 /// The size of a message that was not counted yet.
@@ -22,23 +22,27 @@ pub(super) const UNKNOWN: u64 = u64::MAX;
 
 // Marks of an entry.
 /// It lies in `cur`, not in `new`.
-pub(super) const CUR: u8 = 1;
+pub(super) const CUR: u16 = 1;
 /// It is to be removed at the end of the session.
-pub(super) const DELETED: u8 = 2;
+pub(super) const DELETED: u16 = 2;
 /// It was retrieved.
-pub(super) const SEEN: u8 = 4;
+pub(super) const SEEN: u16 = 4;
 /// It is not there any more.
-pub(super) const GONE: u8 = 8;
+pub(super) const GONE: u16 = 8;
 /// Another file has the same core.
-pub(super) const TWIN: u8 = 16;
+pub(super) const TWIN: u16 = 16;
 /// It was there in the last reading.
-pub(super) const MET: u8 = 32;
+pub(super) const MET: u16 = 32;
+/// This session has removed it.
+pub(super) const REMOVED: u16 = 64;
 /// Its octets could not be counted.
-pub(super) const UNREAD: u8 = 128;
+pub(super) const UNREAD: u16 = 128;
+/// Its file has a second name with the same core.
+pub(super) const LINKED: u16 = 256;
 
 impl Entry {
     /// Does it bear one of these marks?
-    pub(super) fn is(&self, mark: u8) -> bool {
+    pub(super) fn is(&self, mark: u16) -> bool {
         self.marks & mark != 0
     }
 }

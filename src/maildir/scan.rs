@@ -9,7 +9,7 @@ use std::io;
 use std::ops::ControlFlow;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use super::list::{CUR, Entry, GONE, List, MET, TWIN, UNKNOWN, name_in, sort};
+use super::list::{CUR, Entry, GONE, LINKED, List, MET, TWIN, UNKNOWN, name_in, sort};
 use super::spool::Mailbox;
 use super::{Error, name, on};
 use crate::sys::dir::Kind;
@@ -213,7 +213,11 @@ fn tell_apart(
     // Of two names of one file that in `cur`, which sorts last, is the newer.
     let mut files: Vec<_> = run.iter().rev().filter_map(file).collect();
     files.sort_by_key(|&(id, _)| id);
-    files.dedup_by_key(|&mut (id, _)| id);
+    files.dedup_by(|(other, _), (id, kept)| {
+        let linked = other == id;
+        kept.marks |= if linked { LINKED } else { 0 };
+        linked
+    });
     if files.is_empty() {
         // Renamed once more. Where it is now will be found out in time.
         return run[run.len() - 1..].to_vec();
