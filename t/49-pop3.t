@@ -2,7 +2,7 @@
 # pproxy: backends that speak POP3, those that misbehave among them.
 . t/lib/tap.sh
 . t/lib/fakes.sh
-plan 46
+plan 50
 
 fakes
 backend good proto=pop3 mail=1
@@ -24,6 +24,8 @@ backend reset proto=pop3 reset=USER
 backend half proto=pop3 half
 backend long proto=pop3 "USER=+OK $(printf '%0600d' 0)"
 echo "*:other:{PLAIN}secret:good:m/other:user=joe%2540example,password=a b" >>"$T/users"
+echo '127.0.0.0/8:*:{PLAIN}open sesame' >"$T/masters"
+echo "pdm add masters master $T/masters" >>"$T/pproxy.rc"
 daemon pproxy -d -f "$T/pproxy.rc" && ready 1
 
 told good '^\+OK$' 'the word of the backend is the answer to the password'
@@ -37,6 +39,12 @@ talk 1 'USER other' 'PASS secret' STAT QUIT
 line 4 '^\+OK 1 16$' 'an account with user and password of its own'
 seen good '^USER joe%40example$' 'logs in at the backend as that user'
 seen good '^PASS a b$' 'with that password'
+talk 1 'USER other' 'PASS open sesame' STAT QUIT
+line 4 '^\+OK 1 16$' 'which a master password opens as well'
+talk 1 'USER good' 'PASS open sesame' QUIT
+line 3 "$later" 'but no account that has none of its own'
+seen pproxy 'ev=soft_failure .*user=good .*why=account_without_password' 'the log says why'
+unseen good 'sesame' 'and no backend hears a master password'
 told plain '^\+OK logged in$' 'AUTH PLAIN'
 seen plain '^AUTH PLAIN AHBsYWluAHNlY3JldA==$' 'with its response in the same line'
 unseen plain '^(USER plain|PASS)' 'and nothing else'

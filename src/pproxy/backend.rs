@@ -58,7 +58,7 @@ pub(super) fn is_temporary(text: &str) -> bool {
 
 impl Session<'_> {
     /// Finds out where `account` is to be served; `user` and `password` are
-    /// what the client typed.
+    /// what the client typed, the latter empty if it is not the user's.
     pub(super) fn reach(&self, account: &Account, user: &[u8], password: &[u8]) -> Reach {
         let Some(backend) = self.site.backend(&account.backend) else {
             return Reach::Soft("backend_unknown");
@@ -75,6 +75,9 @@ impl Session<'_> {
                 user: account.user.as_deref().unwrap_or(user),
                 password: account.password.as_ref().map_or(password, Secret::octets),
             };
+            if login.password.is_empty() {
+                return Reach::Soft("account_without_password");
+            }
             return self.open(backend, backend.way(login));
         }
         self.reach_xpop(backend, closed, account, user)

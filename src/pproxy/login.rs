@@ -55,7 +55,12 @@ impl<'s> Session<'s> {
                 account,
             } => {
                 self.log_accepted(&user, pdm, (vouched, cached), &account);
-                self.admit(user, password, &account)
+                // A master password is not the user's, and no backend is to hear it.
+                let own = match vouched.is_some() && account.master {
+                    true => b"",
+                    false => password,
+                };
+                self.admit(user, own, &account)
             }
             Outcome::Refuse { pdm, why } => {
                 let login = Login {
@@ -167,7 +172,8 @@ impl<'s> Session<'s> {
         Next::Stay
     }
 
-    /// A verified user gets a maildrop, or hears why not.
+    /// A verified user gets a maildrop, or hears why not. The password is the
+    /// user's; empty if that was not shown.
     #[inline(never)] // what it needs of the stack is not needed below the modules
     fn admit(&mut self, user: Vec<u8>, password: &[u8], account: &Account) -> Next {
         self.seat.settled();
