@@ -53,10 +53,10 @@ seen talk '^STLS' 'offers STLS'
 talk 5 ':send STLS\r\nUSER anna\r\nPASS secret\r\n' ':eof'
 unseen talk '^\+OK begin' 'who sends on behind STLS is hung up on'
 seen pproxy 'end=tls_injection' 'and the log says why'
-talk -s -b 127.0.0.2 5 ':send PROXY TCP4 192.0.2.7 192.0.2.1 4711 110\r\n' ':line' 'USER anna' 'AUTH PLAIN' CAPA QUIT
+talk -s -b 127.0.0.2 5 ':send PROXY TCP4 192.0.2.7 192.0.2.1 4711 110\r\n' ':line' 'USER anna' 'AUTH PLAIN' AUTH CAPA QUIT
 line 2 '^-ERR STLS first' 'a password in the clear is not taken'
 line 3 '^-ERR STLS first' 'by no way'
-unseen talk '^(USER|SASL)' 'nor asked for'
+unseen talk '^(USER|SASL|PLAIN|LOGIN)' 'nor asked for'
 ctl pproxy vserv change stls plaintext=yes >/dev/null
 talk -s -b 127.0.0.2 5 ':send PROXY TCP4 192.0.2.7 192.0.2.1 4711 110\r\n' ':line' 'USER anna' 'PASS secret' QUIT
 line 3 '^\+OK' 'unless the administrator wants it'

@@ -10,6 +10,9 @@ impl Session<'_> {
     /// AUTH with a mechanism, and perhaps an initial response; without any it
     /// lists the mechanisms, as clients older than CAPA expect.
     pub(super) fn auth(&mut self, args: &[&[u8]]) -> Result<Next, Refusal> {
+        if !self.takes_passwords() {
+            return Err(TLS_FIRST.into());
+        }
         let Some((mechanism, rest)) = args.split_first() else {
             let more = self.subject().map(|_| EXTERNAL);
             let out = &mut self.wire.out;
@@ -21,9 +24,6 @@ impl Session<'_> {
             out.extend_from_slice(b".\r\n");
             return Ok(Next::Stay);
         };
-        if !self.takes_passwords() {
-            return Err(TLS_FIRST.into());
-        }
         self.phase = Phase::Auth { user: None };
         self.step(sasl::begin(mechanism, rest.first().copied()))
     }
