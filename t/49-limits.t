@@ -1,7 +1,7 @@
 #!/bin/sh
 # pproxy: so many sessions of an address, a network, a user, a virtual server and at a backend.
 . t/lib/tap.sh
-plan 19
+plan 20
 
 modules
 file users <<EOC
@@ -105,6 +105,13 @@ limit backend change b1 maxsession=1
 talk 1 'USER joe' 'PASS secret' 'USER none' 'PASS secret' QUIT
 line 3 'server of this mailbox \(maxsession 1\)' 'and so can a backend: nobody is shown an empty maildrop'
 line 5 '^\+OK 0 messages' 'users of another one are served'
+limit set maxperuser 1
+talk -n out 1 'USER joe' 'PASS secret' ":mark $T/out" ":hold $T/go" QUIT &
+out=$!
+until_ok test -e "$T/out"
+talk 1 'USER joe' 'PASS secret' QUIT
+line 3 'server of this mailbox' 'who was not let in is not counted as a session of the user'
 drop
+wait $out
 talk 1 'USER joe' 'PASS secret' QUIT
 line 3 '^\+OK fake' 'when a session ends another one may begin'

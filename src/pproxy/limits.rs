@@ -130,6 +130,11 @@ impl Session<'_> {
         counted.is_err()
     }
 
+    /// The user, who was verified, was not let in after all.
+    pub(super) fn uncount_user(&self) {
+        self.seat.unmark(vars::MARK_USER);
+    }
+
     /// Counts the session among those of a backend.
     ///
     /// # Errors

@@ -186,6 +186,7 @@ impl<'s> Session<'s> {
         self.mailbox = Some(self.mailbox_key(account, backend, &user));
         let many = !account.master && self.is_one_too_many(&user);
         if many || self.comes_too_early(&user, account) {
+            self.uncount_user();
             return self.try_again();
         }
         let reach = self.reach(account, &user, password);
@@ -200,6 +201,7 @@ impl<'s> Session<'s> {
             }
             Reach::Open(server, greeting) => self.hand_over(server, &greeting),
             Reach::Refused(text) => {
+                self.uncount_user();
                 err(&mut self.wire.out, text);
                 Next::Stay
             }
@@ -236,6 +238,7 @@ impl<'s> Session<'s> {
                 self.play_empty(Mode::Soft)
             }
             Soft::Smart | Soft::Tempfail => {
+                self.uncount_user();
                 self.count(Count::SoftTempfail, 1);
                 self.mode = Mode::Soft;
                 let text = "the mailbox cannot be reached, try again later";
