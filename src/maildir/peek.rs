@@ -55,9 +55,13 @@ pub(crate) fn state(spool: &Path, mailbox: &[u8]) -> Option<State> {
     Some(State([folder(b"new")?, folder(b"cur")?]))
 }
 
+/// Times that a restless mailbox is looked into at most.
+const LOOKS: usize = 4;
+
 /// Looks into `new`, then into `cur`, no further than the first message.
-/// Mail that is moved from one to the other meanwhile is seen. Beside what is
-/// there, the state that the folders had before they were read, if there are
+/// Mail that is moved from one to the other meanwhile is seen: if neither has
+/// any, and `new` has changed by then, both are looked into again. Beside what
+/// is there, the state that the folders had before they were read, if there are
 /// both.
 ///
 /// # Errors
@@ -66,18 +70,34 @@ pub(crate) fn any_mail(spool: &Spool, mailbox: &[u8]) -> Result<(Mail, Option<St
     let Some(mailbox) = spool.folder(mailbox)? else {
         return Ok((Mail::Nothing, None));
     };
+    let (mut found, mut state, mut restless) = look(&mailbox)?;
+    for _ in 1..LOOKS {
+        if !restless {
+            break;
+        }
+        (found, state, restless) = look(&mailbox)?;
+    }
+    Ok((found, state))
+}
+
+/// Looks once. Tells as well whether something may have been missed.
+fn look(mailbox: &Dir) -> Result<(Mail, Option<State>, bool), Error> {
     let open = |name| if_there(mailbox.sub(name)).and_then(with_stat);
     let new = open(b"new").map_err(on("new"))?;
     let cur = open(b"cur").map_err(on("cur"))?;
     let stat = |folder: &Option<(Dir, Stat)>| folder.as_ref().map(|(_, stat)| *stat);
     let state = stat(&new).zip(stat(&cur)).map(|(n, c)| State([n, c]));
-    for (name, folder, mail) in [("new", new, Mail::New), ("cur", cur, Mail::Old)] {
-        let found = folder.map_or(Ok(false), |(dir, _)| holds_mail(dir));
+    for (name, folder, mail) in [("new", &new, Mail::New), ("cur", &cur, Mail::Old)] {
+        let found = folder
+            .as_ref()
+            .map_or(Ok(false), |(dir, _)| holds_mail(dir));
         if found.map_err(on(name))? {
-            return Ok((mail, state));
+            return Ok((mail, state, false));
         }
     }
-    Ok((Mail::Nothing, state))
+    let changed = |(dir, before): &(Dir, Stat)| Ok(dir.stat_self()? != *before);
+    let restless = new.as_ref().map_or(Ok(false), changed);
+    Ok((Mail::Nothing, state, restless.map_err(on("new"))?))
 }
 
 fn with_stat(folder: Option<Dir>) -> std::io::Result<Option<(Dir, Stat)>> {
@@ -85,7 +105,7 @@ fn with_stat(folder: Option<Dir>) -> std::io::Result<Option<(Dir, Stat)>> {
     Ok(folder.zip(stat))
 }
 
-fn holds_mail(folder: Dir) -> std::io::Result<bool> {
+fn holds_mail(folder: &Dir) -> std::io::Result<bool> {
     let found = folder.each(|_, kind| match kind {
         Kind::File => ControlFlow::Break(()),
         _ => ControlFlow::Continue(()),
@@ -113,6 +133,30 @@ mod tests {
         assert_eq!(look(), Mail::Old);
         fs::write(joe.join("new/2"), "").unwrap();
         assert_eq!(look(), Mail::New);
+    }
+
+    #[test]
+    fn a_message_that_is_moved_to_and_fro_is_never_missed() {
+        let (scratch, spool) = marked("peek-moved");
+        spool.create(b"joe").unwrap();
+        let joe = scratch.path().join("joe");
+        fs::write(joe.join("new/1"), "").unwrap();
+        let mover = std::thread::spawn(move || {
+            for _ in 0..40 {
+                // So that the times of the changes differ.
+                std::thread::sleep(std::time::Duration::from_millis(25));
+                fs::rename(joe.join("new/1"), joe.join("cur/1")).unwrap();
+                std::thread::sleep(std::time::Duration::from_millis(25));
+                fs::rename(joe.join("cur/1"), joe.join("new/1")).unwrap();
+            }
+        });
+        let mut missed = 0;
+        while !mover.is_finished() {
+            let found = any_mail(&spool, b"joe").unwrap().0;
+            missed += u32::from(found == Mail::Nothing);
+        }
+        mover.join().unwrap();
+        assert_eq!(missed, 0);
     }
 
     #[test]
