@@ -237,9 +237,7 @@ impl Sink {
 }
 
 fn append(path: &Path) -> io::Result<(File, Waits)> {
-    use std::os::unix::fs::OpenOptionsExt;
-    let mut options = File::options();
-    let file = options.append(true).create(true).mode(0o640).open(path)?;
+    let file = crate::sys::proc::append(path)?;
     let waits = waits(&file);
     Ok((file, waits))
 }

@@ -241,6 +241,20 @@ pub(crate) fn silence_stdio(keep_stderr: bool) -> io::Result<()> {
     Ok(())
 }
 
+/// Opens a file to write at its end, or makes it, without waiting. A FIFO from
+/// which nobody reads is opened for reading, too: who reads from it later finds
+/// as many lines as it holds.
+pub(crate) fn append(path: &std::path::Path) -> io::Result<std::fs::File> {
+    use std::os::unix::fs::OpenOptionsExt;
+    let mut options = std::fs::File::options();
+    options.append(true).create(true).mode(0o640);
+    options.custom_flags(libc::O_NONBLOCK);
+    match options.open(path) {
+        Err(why) if why.raw_os_error() == Some(libc::ENXIO) => options.read(true).open(path),
+        opened => opened,
+    }
+}
+
 /// Is it a regular file, as far as can be told?
 pub(crate) fn is_regular(file: &impl std::os::fd::AsFd) -> bool {
     use nix::sys::stat::{SFlag, fstat};
