@@ -8,6 +8,7 @@ use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 
 use super::client::{Answer, Client};
+use super::rest::Rest;
 use crate::sys::cred;
 
 /// Connections at a time.
@@ -21,6 +22,7 @@ pub(crate) struct Control {
     greeting: String,
     clients: Vec<Client>,
     next: u64,
+    rest: Rest,
 }
 
 impl Control {
@@ -42,6 +44,7 @@ impl Control {
             greeting,
             clients: Vec::new(),
             next: 0,
+            rest: Rest::default(),
         })
     }
 
@@ -73,7 +76,7 @@ impl Control {
     /// What to poll: who listens for readers, who for writers.
     pub(crate) fn interests(&self) -> Vec<(BorrowedFd<'_>, bool)> {
         let mut fds = Vec::new();
-        if self.clients.len() < MOST {
+        if self.clients.len() < MOST && self.rest.is_over() {
             fds.push((self.listener.as_fd(), false));
         }
         fds.extend(self.clients.iter().filter_map(Client::interest));
@@ -96,8 +99,8 @@ impl Control {
     }
 
     fn accept(&mut self) {
-        while self.clients.len() < MOST {
-            let Ok((stream, _)) = self.listener.accept() else {
+        while self.clients.len() < MOST && self.rest.is_over() {
+            let Some((stream, _)) = self.rest.heed(self.listener.accept()) else {
                 return;
             };
             if let Err(uid) = allowed(&stream) {
@@ -192,6 +195,24 @@ mod tests {
         let mut octets = vec![0; 1 << 20];
         let count = stream.read(&mut octets).unwrap_or(0);
         octets[..count].iter().filter(|&&b| b == b'\n').count()
+    }
+
+    #[test]
+    fn who_cannot_be_accepted_does_not_keep_the_master_awake() {
+        let dir = std::env::temp_dir().join(format!("popular-deaf-{}", std::process::id()));
+        std::fs::create_dir_all(&dir).unwrap();
+        let mut control = Control::open(&dir, "test", "test ready".into()).unwrap();
+        control.remove();
+        std::fs::remove_dir(&dir).unwrap();
+        control.work();
+        assert_eq!(control.interests().len(), 1, "nobody has come");
+        // A socket on which accept(2) fails.
+        let deaf = std::os::unix::net::UnixDatagram::unbound().unwrap();
+        control.listener = std::os::fd::OwnedFd::from(deaf).into();
+        control.work();
+        assert!(control.interests().is_empty());
+        control.rest = Rest::default();
+        assert_eq!(control.interests().len(), 1, "it is tried again");
     }
 
     #[test]

@@ -33,6 +33,7 @@ mod policy;
 mod pool;
 mod reaper;
 mod replaced;
+mod rest;
 mod room;
 pub(crate) mod rotating;
 pub(crate) mod scrape;
