@@ -1,7 +1,7 @@
 #!/bin/sh
 # The kit: each of the four ways to end does what it says to sessions, newcomers and the daemon.
 . t/lib/tap.sh
-plan 36
+plan 40
 
 suite
 account empty b1 e/empty
@@ -88,6 +88,20 @@ for how in "SIG$power" "SIG$power to all" delayed; do
     lasts 'until its last session has come to its end'
     leaves 'and then it is gone'
 done
+# A program that is to take over and is not done with it does not come back for the pid file.
+printf '#!/bin/sh\nexec sleep 60\n' >"$T/sleeper"
+chmod 755 "$T/sleeper"
+begin
+"$BIN/pctl" -s "$T/run/pproxy.ctrl" upgrade "$T/sleeper" >"$T/upgrade.log" 2>&1 &
+upgrade=$!
+until_ok has pproxy 'ev=upgrade_begun'
+tell delayed
+wait $upgrade
+like "$(cat "$T/upgrade.log")" 'shutting down; nothing has changed' 'delayed: an upgrade is given up'
+[ ! -e "$T/run/pproxy.pid" ]
+ok $? 'and another master may be started'
+lasts 'sessions come to their end'
+leaves 'and the daemon'
 for how in SIGINT children; do
     begin
     tell $how

@@ -281,7 +281,9 @@ impl<S: Service> Master<S> {
             let _ = std::fs::remove_file(rundir.join(left));
         }
         let linked = control.point();
-        if !self.pidfile.as_ref().is_some_and(PidFile::is_there) {
+        // While our last sessions finish, the place of the file is that of the next master.
+        let is_there = self.pidfile.as_ref().is_some_and(PidFile::is_there);
+        if !is_there && self.ending != Some(Ending::Delayed) {
             match PidFile::replace(rundir, name) {
                 Ok(pidfile) => self.pidfile = Some(pidfile),
                 Err(why) => event!(UPGRADE_FAILED, "-", why = why),
