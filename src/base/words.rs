@@ -2,6 +2,8 @@
 //! blanks, a backslash inside quotes as [`super::kv`] writes it, `#` at the
 //! start of a word begins a comment.
 
+use std::borrow::Cow;
+
 /// Longest line of words, in bytes.
 pub(crate) const LONGEST: usize = 8192;
 
@@ -98,9 +100,27 @@ pub(crate) fn quote(word: &str) -> String {
     text
 }
 
+/// Octets of the longest reason; what leads to its word, and what would be right,
+/// are at its ends.
+const LONGEST_REASON: usize = 6000;
+const BEGIN: usize = 500;
+
+/// A reason that is a line which everybody takes: it may name a word, or all of
+/// a line, that is as long as a line can be.
+pub(crate) fn bounded(why: &str) -> Cow<'_, str> {
+    if why.len() <= LONGEST_REASON {
+        return why.into();
+    }
+    let is_cut = |at: &usize| why.is_char_boundary(*at);
+    let begin = (0..=BEGIN).rev().find(is_cut).unwrap_or(0);
+    let end = (why.len() - (LONGEST_REASON - BEGIN)..why.len()).find(is_cut);
+    format!("{}...{}", &why[..begin], &why[end.unwrap_or(why.len())..]).into()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::base::verbs::{Verb, look_up};
     use proptest::prelude::*;
 
     #[test]
@@ -116,6 +136,24 @@ mod tests {
         for bad in [r#"a "b"#, r#""\n""#, r#""\x4""#, "a\u{7}", r#""\xff""#] {
             assert!(split_text(bad).is_err(), "{bad}");
         }
+    }
+
+    #[test]
+    fn a_reason_fits_into_a_line_and_keeps_both_its_ends() {
+        let verbs = [Verb {
+            pattern: "show [VAR]".into(),
+            keys: &[],
+            help: String::new(),
+            act: (),
+        }];
+        for long in ["x".repeat(LONGEST - 2), "\u{fc}".repeat(4000)] {
+            let why = look_up(&verbs, &[long]).err().unwrap();
+            let text = bounded(&why);
+            assert!(text.len() <= LONGEST_REASON + 3, "{}", text.len());
+            assert!(text.starts_with("wrong word "), "{text}");
+            assert!(text.ends_with("in place 1; right would be: show"), "{text}");
+        }
+        assert_eq!(bounded("no"), "no");
     }
 
     proptest! {

@@ -116,7 +116,7 @@ impl Client {
     pub(crate) fn say(&mut self, answer: Answer) {
         match answer {
             Answer::Ok(text) => self.line("+OK ", &text),
-            Answer::Err(why) => self.line("-ERR ", &why),
+            Answer::Err(why) => self.line("-ERR ", &words::bounded(&why)),
             Answer::List(heading, lines) => {
                 self.line("+OK ", &format!("{heading}:"));
                 self.rows(&lines);
