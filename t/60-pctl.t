@@ -1,7 +1,7 @@
 #!/bin/sh
 # pctl: words, files and pipes go to the daemon, and its answers to people and programs.
 . t/lib/tap.sh
-plan 38
+plan 39
 
 spool
 file pcheckd.rc <<EOC
@@ -24,6 +24,8 @@ like "$(told version)" '^0 pcheckd [0-9.]+ $' 'a word is answered'
 like "$(told vershun)" '^1  pctl: wrong word vershun .*version' 'a wrong one with what would be right'
 like "$(told "$(printf '%08180d' 0)")" '^1  pctl: wrong word 0+\.\.\.0+ in place 1; right would be: abort, .*words$' \
     'however long it is'
+[ ! -c /dev/full ] || "$BIN/pctl" -s "$SOCKET" config >/dev/full 2>"$T/err"
+like "$? $(cat "$T/err")" '^2 pctl: standard output: No space left' 'an answer that a full disk does not take is not told'
 is "$(told -q version)" '0  ' '-q tells nothing'
 like "$(told -q vershun)" '^1  pctl: wrong' 'but errors'
 is "$(told set idletimeout 11m)" '0 done ' 'a variable is set'

@@ -4,7 +4,18 @@ use std::io::Write;
 
 /// Writes one line to standard output. A reader who went away is no error.
 pub(crate) fn say(text: impl std::fmt::Display) {
-    let _ = writeln!(std::io::stdout(), "{text}");
+    let _ = tell(text);
+}
+
+/// The same for who wants to know that it stands there.
+///
+/// # Errors
+/// Why not: a full disk, for example.
+pub(crate) fn tell(text: impl std::fmt::Display) -> std::io::Result<()> {
+    match writeln!(std::io::stdout(), "{text}") {
+        Err(why) if why.kind() != std::io::ErrorKind::BrokenPipe => Err(why),
+        _ => Ok(()),
+    }
 }
 
 /// Writes one line to standard output; is anybody there to read it?

@@ -12,12 +12,13 @@ mod prompt;
 mod run;
 mod tell;
 
+use std::cell::Cell;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
 use crate::base::opt::{self, Asked, Matches, Options, ParsingStyle};
-use crate::base::out::{complain, say};
+use crate::base::out::{complain, tell};
 use crate::base::paths::RUNDIR;
 use crate::base::vars::Kind;
 use crate::base::words;
@@ -108,17 +109,27 @@ impl Job {
     /// True if no word was refused.
     fn run(&self) -> Result<bool, String> {
         let mut link = Link::open(&self.socket, self.patience)?;
-        let (mut out, mut err) = (|line: &str| say(line), |line: &str| complain(line));
+        let lost = Cell::new(None);
+        let mut out = |line: &str| {
+            if let Err(why) = tell(line) {
+                lost.set(Some(why));
+            }
+        };
+        let mut err = |line: &str| complain(line);
         let mut teller = Teller {
             quiet: self.quiet,
             json: self.json,
             out: &mut out,
             err: &mut err,
         };
-        match &self.source {
+        let done = match &self.source {
             Source::Line(line) => run::line(&mut link, &mut teller, line, self.check),
             Source::File(name) => run::file(&mut link, &mut teller, name, self.check),
             Source::Prompt => run::prompt(&mut link, &mut teller, self.check),
+        }?;
+        match lost.take() {
+            Some(why) => Err(format!("standard output: {why}")),
+            None => Ok(done),
         }
     }
 }
