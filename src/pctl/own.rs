@@ -135,7 +135,8 @@ fn candidate(link: &mut Link, file: &str) -> Result<Result<Vec<String>, Wrong>, 
         return Ok(Err(vec![(0, why)]));
     }
     let mut wrong = Wrong::new();
-    let mut text = Lines::new(source.take(LONGEST));
+    let mut source = source.take(LONGEST + 1);
+    let mut text = Lines::new(&mut source);
     loop {
         let line = match text.next() {
             Ok(None) => break,
@@ -160,6 +161,10 @@ fn candidate(link: &mut Link, file: &str) -> Result<Result<Vec<String>, Wrong>, 
         if wrong.len() >= MOST_ERRORS {
             break;
         }
+    }
+    if source.limit() == 0 {
+        // What was read may look like a whole file.
+        wrong.push((0, "the file is too large".into()));
     }
     match wrong.is_empty() {
         true => Ok(lines(link, "config")?.map_err(|why| vec![(0, why)])),
@@ -300,6 +305,19 @@ mod tests {
         assert_eq!(told.result, Ok(false));
         assert_eq!(told.out, ["- set a b", "+ set a c"]);
         assert_eq!(told.heard.last().unwrap(), "config");
+    }
+
+    #[test]
+    fn a_file_that_is_too_large_is_not_taken_for_its_beginning() {
+        let dir = Scratch::new("pctl-large");
+        let file = dir.path().join("x.rc").display().to_string();
+        let text = "set a b\n".to_string() + &"\n".repeat(LONGEST as usize);
+        std::fs::write(&file, text + "set c d\n").unwrap();
+        let says = &[HI, OK, NOTED, GONE];
+        let told = act(says, &format!("load {file}"));
+        assert_eq!(told.result, Ok(false));
+        assert_eq!(told.heard, ["begin anew", "set a b", "abort"]);
+        assert_eq!(told.err, [format!("{file}: the file is too large")]);
     }
 
     #[test]
