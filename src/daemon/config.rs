@@ -12,7 +12,7 @@ use std::rc::Rc;
 
 use crate::base::debug::Flags;
 use crate::base::vars::{self, Var, Vars};
-use crate::base::words::quote;
+use crate::base::words::{LONGEST, quote};
 use crate::daemon::keyfiles::KeyFiles;
 use crate::daemon::service::Tables;
 use crate::daemon::vars::{COMMON, MAXSESSION, SESSIONLIMIT};
@@ -140,6 +140,14 @@ impl Config {
             row: NO_ROW,
             loaded: 0,
         };
+        // In another form than they were written in they may be longer.
+        let length = object.begin(row).len();
+        if length > LONGEST - 2 {
+            return Err(format!(
+                "with all quotes the line would have {length} octets, and it has at most {}",
+                LONGEST - 2
+            ));
+        }
         for (key, value) in keys {
             object.keys.set(key, value)?;
         }

@@ -3,6 +3,11 @@
 use super::named::{self, is_absolute, is_host, is_named};
 use crate::base::clock::{parse_interval, show_interval};
 use crate::base::nets;
+use crate::base::words::{LONGEST, quote};
+
+/// Octets of the longest text in quotes: a line of control words holds it, and
+/// what it is the value of.
+const LONGEST_QUOTED: usize = LONGEST - 192;
 
 /// What a variable may hold.
 #[derive(Debug)]
@@ -98,6 +103,9 @@ impl Kind {
         };
         if text.len() > 4096 {
             Err("must have at most 4096 octets".into())
+        } else if quote(text).len() > LONGEST_QUOTED {
+            // It could not be printed as a control word.
+            Err("must have fewer quotes and backslashes".into())
         } else if right {
             Ok(text.into())
         } else {

@@ -3,6 +3,7 @@
 use std::rc::Rc;
 
 use crate::base::vars::{Key, Var, Vars};
+use crate::base::words::quote;
 use crate::daemon::scrape;
 use crate::net::listen::Proto;
 
@@ -84,6 +85,17 @@ impl Object {
     /// generations.
     pub(crate) fn mark(row: usize) -> u64 {
         row as u64 + 1
+    }
+
+    /// The control word that makes it, without options.
+    pub(super) fn begin(&self, kind: &Kind) -> String {
+        let verb = if kind.file.is_some() { "load" } else { "add" };
+        let mut line = format!("{} {verb} {}", kind.name, self.id);
+        for word in &self.words {
+            line.push(' ');
+            line.push_str(&quote(word));
+        }
+        line
     }
 
     /// Does `other` differ in nothing but live values?

@@ -14,12 +14,7 @@ impl Config {
         lines.extend(self.debug.print());
         for (kind, object) in self.all() {
             let row = &self.tables.kinds[kind];
-            let verb = if row.file.is_some() { "load" } else { "add" };
-            let mut line = format!("{} {verb} {}", row.name, object.id);
-            object
-                .words
-                .iter()
-                .for_each(|word| line.push_str(&format!(" {}", quote(word))));
+            let mut line = object.begin(row);
             for (key, value) in object.keys.changed() {
                 let option = quote(&format!("{key}={value}"));
                 if line.len() + option.len() + 2 > LONGEST {

@@ -130,3 +130,20 @@ fn one_anew_has_nothing_but_what_was_given_at_start() {
     assert_eq!(fresh.print(), ["set maxsession 10"]);
     assert!(!old.same_but_live(&fresh));
 }
+
+#[test]
+fn what_could_not_be_printed_in_a_line_is_refused() {
+    let mut config = sample();
+    // Outside quotes a backslash is one octet, inside it is two.
+    let long = |count| "\\".repeat(count);
+    let add = |config: &mut Config, word: String| {
+        config.add(0, &["c".into(), "127.0.0.1:0".into(), word], &[])
+    };
+    let why = add(&mut config, long(4100)).unwrap_err();
+    assert!(why.ends_with("it has at most 8190"), "{why}");
+    add(&mut config, long(4000)).unwrap();
+    let why = config.vars.set("group", &long(4050)).unwrap_err();
+    assert!(why.starts_with("group must have fewer"), "{why}");
+    config.vars.set("group", &long(3990)).unwrap();
+    assert!(config.print().iter().all(|line| line.len() <= LONGEST - 2));
+}
