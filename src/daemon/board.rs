@@ -13,7 +13,7 @@ use std::sync::atomic::{
 
 use super::config::{Config, NO_ROW};
 use super::rotating;
-use crate::base::clock::now;
+use crate::base::clock::{now, wall};
 use crate::base::debug;
 use crate::base::digest;
 use crate::base::events::EVENTS;
@@ -61,6 +61,8 @@ pub(crate) enum Head {
     Shared,
     /// When the board was made: the daemon has lived since then.
     Started,
+    /// The same in seconds since the epoch, as the clock was then.
+    Began,
     /// Log lines lost, of which the log has told.
     LostTold,
     /// How often the log file was opened anew.
@@ -172,6 +174,7 @@ impl Board {
         };
         board.head(Head::Seed).store(table::seed(), Relaxed);
         board.head(Head::Started).store(now(), Relaxed);
+        board.head(Head::Began).store(wall().0, Relaxed);
         Ok(board)
     }
 

@@ -15,7 +15,7 @@ use super::scrape;
 use super::service::Service;
 use super::strain::Strain;
 use super::vars::{ID, MAXSESSION};
-use crate::base::clock::{now, wall};
+use crate::base::clock::now;
 use crate::base::events::EVENTS;
 
 /// A form of the text.
@@ -127,12 +127,11 @@ fn daemon(page: &mut Page, board: &Board) {
         "Always 1; the label tells the version.",
     );
     page.sample(&[("version", env!("CARGO_PKG_VERSION"))], 1);
-    let started = wall().0.saturating_sub(uptime);
     let lost = head(Head::Lost).saturating_add(head(Head::LostTold));
     let strain = |which| Strain::read(board, which) as u64;
     #[rustfmt::skip]
     let singles = [
-        ("gauge",   "start_time_seconds", "When the daemon began, in seconds since the epoch.", started),
+        ("gauge",   "start_time_seconds", "When the daemon began, in seconds since the epoch.", head(Head::Began)),
         ("gauge",   "uptime_seconds",     "How long ago that was.", uptime),
         ("gauge",   "generation",         "Number of the current generation.", head(Head::Generation)),
         ("gauge",   "session_state",      "How near the sessions are to maxsession; 0: ok, 1: warn, 2: max.", strain(Head::SessionState)),
@@ -323,6 +322,25 @@ mod tests {
             assert!(page.text.contains(announced));
             let sample = "popular_forks_total{program=\"p\\\"1\"} 3\n";
             assert!(page.text.ends_with(sample), "{}", page.text);
+        }
+    }
+
+    #[test]
+    fn the_begin_of_a_daemon_does_not_move() {
+        let board = Board::map(1, &[]).unwrap();
+        let begun = || {
+            let mut page = page(Form::Prometheus);
+            daemon(&mut page, &board);
+            let sample = "popular_start_time_seconds{";
+            let mut lines = page.text.lines();
+            lines.find(|l| l.starts_with(sample)).map(String::from)
+        };
+        // The seconds of the clock and those of the uptime change at different times.
+        let (first, end) = (begun(), now() + 1100);
+        assert!(first.is_some());
+        while now() < end {
+            assert_eq!(begun(), first);
+            std::thread::sleep(std::time::Duration::from_millis(20));
         }
     }
 
