@@ -1,7 +1,7 @@
 #!/bin/sh
 # The kit: configuration changes under load, and no client waits for nobody.
 . t/lib/tap.sh
-plan 12
+plan 14
 
 suite
 account empty b1 e/empty
@@ -50,3 +50,14 @@ enough extra $crowd
 is "$(grep -c deadline "$T/extra.log")" 0 'nobody waits there for nobody'
 enough main $other
 like "$(summary main)" 'failed=0' 'and the others were not disturbed'
+
+talk -n long 1 'USER empty' 'PASS secret' ":mark $T/in.long" ":hold $T/never" &
+long=$!
+until_ok test -e "$T/in.long"
+ctl pproxy set drainlimit 2 >/dev/null
+old=$(ctl pproxy show generation | sed 's/.* value=\([0-9]*\).*/\1/')
+ctl pproxy pdm reload >/dev/null
+seen pproxy "ev=drain_limit .*generation=$old draining=1\$" 'what lasts too long is ended'
+seen pproxy "ev=generation_drained .*generation=$old ms=[2-9][0-9]{3}\$" 'and the log tells how long it was waited for'
+: >"$T/never"
+wait $long

@@ -38,10 +38,8 @@ impl<S: Service> Master<S> {
                         why = death
                     );
                 }
-                self.bury();
-            } else {
-                self.bury();
             }
+            self.bury();
         }
     }
 
@@ -63,7 +61,6 @@ impl<S: Service> Master<S> {
         }
         (pool.dead, pool.retired) = (Some(now()), now());
         self.old.push(pool);
-        self.bury();
     }
 
     /// Replaces the current pool: at once, or, if that was tried in vain or
@@ -100,18 +97,19 @@ impl<S: Service> Master<S> {
             return;
         }
         let limit = self.config.vars.number(DRAINLIMIT) * 1000;
-        let too_many = self.old.len().saturating_sub(MOST_DRAINING);
+        let draining = self.old.len();
         for (n, pool) in self.old.iter_mut().enumerate() {
-            if n < too_many || now().saturating_sub(pool.retired) > limit {
+            let lasted = now().saturating_sub(pool.retired.max(pool.asked));
+            if n + MOST_DRAINING < draining || lasted > limit {
                 event!(
                     DRAIN_LIMIT,
                     "-",
                     generation = pool.generation,
-                    draining = too_many + MOST_DRAINING
+                    draining = draining
                 );
                 pool.signal(Signal::SIGTERM);
                 // Asked again later, should it not have gone.
-                pool.retired = now();
+                pool.asked = now();
             }
         }
     }

@@ -28,6 +28,8 @@ pub(crate) struct Pool {
     rows: Vec<usize>,
     /// Since when it was to go.
     pub(crate) retired: Ms,
+    /// When its sessions were last told to end.
+    pub(crate) asked: Ms,
     /// Since when it is dead; its workers may go on.
     pub(crate) dead: Option<Ms>,
 }
@@ -45,6 +47,7 @@ impl Pool {
             channel,
             rows,
             retired: 0,
+            asked: 0,
             dead: None,
         }
     }
