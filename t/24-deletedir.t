@@ -1,7 +1,7 @@
 #!/bin/sh
 # pserv: deleted mail is moved aside (deletedir) and can be had back.
 . t/lib/tap.sh
-plan 19
+plan 22
 
 suite
 aside=$T/spool/.deleted
@@ -58,6 +58,14 @@ wrong() {
 }
 wrong "$T/spool" 'deletedir.*must not be the spool' 'the spool is no place for deleted mail'
 wrong here 'deletedir.*must begin with /' 'nor is a relative path'
+wrong "$T" 'deletedir.*the spool must not lie in it' 'nor is what the spool lies in'
+asuser ln -s . "$T/spool/.same"
+ctl pserv set deletedir "$T/spool/.same" >/dev/null
+printf 'Subject: same\n\nbody\n' | deliver d/box
+before=$(find "$T/spool/d/box" -type f)
+xpop d/box 'DELE 1' QUIT
+line 3 '^-ERR \[SYS/TEMP\]' 'nor is the spool by another name'
+is "$(find "$T/spool/d/box" -type f)" "$before" 'and a message does not become another there'
 printf 'set spool %s\nset chroot yes\nset deletedir /elsewhere\n' "$T/spool" >"$T/bad.rc"
 "$BIN/pserv" -n -f "$T/bad.rc" >"$T/bad.log" 2>&1
 seen bad 'deletedir: must be in the spool, since chroot is yes' 'in a chroot it must be in the spool'

@@ -38,6 +38,9 @@ impl Aside {
         let free = if_there(to.stat(file)).map_err(|why| here(&why))?.is_none();
         let new = match free {
             true => file.to_vec(),
+            false if to.stat_self()?.id == from.stat_self()?.id => {
+                return Err(here(&"this is the spool itself"));
+            }
             // Against all rules there were two files of one name.
             false => told_apart(file, from.stat(file)?.id.1),
         };

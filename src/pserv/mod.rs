@@ -75,6 +75,10 @@ fn aside(config: &Config) -> Result<Option<String>, String> {
         Ok(below) if below.as_os_str().is_empty() => {
             Err("deletedir: must not be the spool itself".into())
         }
+        // There the mailbox of one user may be where deleted mail of another goes.
+        Err(_) if Path::new(spool).starts_with(path) => {
+            Err("deletedir: the spool must not lie in it".into())
+        }
         Ok(below) if chroots(config) => Ok(Some(format!("/{}", below.display()))),
         Err(_) if chroots(config) => {
             Err("deletedir: must be in the spool, since chroot is yes".into())
