@@ -61,14 +61,10 @@ pub fn run(
 fn start(command: &mut Command, input: Vec<u8>) -> io::Result<(Child, UnixStream)> {
     // This pair comes first and stays open: so descriptor 3 is in use by now, and what the
     // library opens for its own purposes cannot be laid over below.
-    let (theirs, mut ours) = UnixStream::pair()?;
-    let (output, heard) = UnixStream::pair()?;
-    // A program that does not read must not hold us: its input fits the buffers of a socket.
-    ours.set_nonblocking(true)?;
-    let sent = ours.write_all(&input);
+    let sent = hand_over(&input);
     wipe(input);
-    sent?;
-    ours.shutdown(Shutdown::Write)?;
+    let theirs = sent?;
+    let (output, heard) = UnixStream::pair()?;
     let fd = theirs.as_raw_fd();
     command.stdin(Stdio::null()).stderr(Stdio::null());
     command.stdout(OwnedFd::from(output)).process_group(0);
@@ -78,6 +74,16 @@ fn start(command: &mut Command, input: Vec<u8>) -> io::Result<(Child, UnixStream
     // The command holds the write end of the socket; with that open nothing would ever end.
     command.stdout(Stdio::null());
     Ok((child?, heard))
+}
+
+/// The end of a pair behind which all of `input` stands to be read.
+fn hand_over(input: &[u8]) -> io::Result<UnixStream> {
+    let (theirs, mut ours) = UnixStream::pair()?;
+    // A program that does not read must not hold us: its input fits the buffers of a socket.
+    ours.set_nonblocking(true)?;
+    ours.write_all(input)?;
+    ours.shutdown(Shutdown::Write)?;
+    Ok(theirs)
 }
 
 /// In the child: puts the input in its place.
