@@ -23,6 +23,9 @@ daemon pproxy -d -f "$T/pproxy.rc" && ready 1
 login() { talk -b "$2" 1 "USER $1" 'PASS secret' QUIT; }
 told() { grep -c 'ev=debug' "$T/pproxy.log"; }
 
+# The start file holds when it has been tried, which at this level no line tells.
+held() { ctl pproxy debug list | grep -q ip=127.0.0.9; }
+until_ok held
 like "$(ctl pproxy debug list | tr '\n' ' ')" \
     'flag=auth state=off flag=auth state=on user="two words" ip=127.0.0.9 flag=check' 'the start file can say who'
 login joe 127.0.0.1
