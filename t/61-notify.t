@@ -1,7 +1,7 @@
 #!/bin/sh
 # The kit: systemd is told how a daemon is, may open its sockets, and may watch it.
 . t/lib/tap.sh
-plan 29
+plan 30
 
 suite
 account empty b1 e/empty
@@ -34,8 +34,14 @@ seen pproxy 'ev=socket_unused .*name=spare' 'one that nothing asks for is told o
 until_ok more proxy '^WATCHDOG=1' 3
 ok $? 'the watchdog hears from it'
 proxy() { "$BIN/pctl" -s "$T/run.proxy/pproxy.ctrl" "$@" >"$T/ctl.log" 2>&1; }
+proxy vserv add late "127.0.0.1:$(port 5)" tls=implicit "cert=$T/users" "key=$T/users"
+talk -n early 5 ":mark $T/early" 'QUIT' &
+early=$!
+until_ok test -e "$T/early"
 proxy vserv add late "127.0.0.1:$(port 5)"
 is $? 0 'until something asks for it' || cat "$T/ctl.log"
+wait $early
+like "$(cat "$T/early.log")" '^\+OK' 'who came before that has waited, though the first change was refused'
 talk 5 'QUIT'
 line 1 '^\+OK' 'and then it serves, too'
 proxy vserv delete late

@@ -184,7 +184,7 @@ impl<S: Service> Master<S> {
         let _ = kill(trial.pool.pid, Signal::SIGKILL);
         trial.pool.signal(Signal::SIGKILL);
         if !self.shared {
-            trial.doors.shut_all_but(&self.doors);
+            trial.doors.without(&self.passed).shut_all_but(&self.doors);
         }
         event!(
             LOAD_FAILED,
