@@ -219,8 +219,8 @@ impl<S: Service> Master<S> {
     /// loaded is not tried again before it changes again.
     pub(super) fn try_key_files(&mut self) {
         let crowded = self.old.len() + 1 >= MOST_DRAINING;
-        let busy = crowded || self.trial.is_some() || self.ending.is_some();
-        if busy || self.current.is_none() || now() - self.keys.last < PAUSE {
+        let busy = self.trial.is_some() || self.ending.is_some() || self.is_changing_hands();
+        if crowded || busy || self.current.is_none() || now() - self.keys.last < PAUSE {
             return;
         }
         self.keys.last = now();

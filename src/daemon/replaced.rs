@@ -33,7 +33,8 @@ impl<S: Service> Master<S> {
         // Whoever replaces files all the time must not end the sessions of generations that
         // drain; nor can anything be tried beside another trial.
         let crowded = self.old.len() + 1 >= MOST_DRAINING;
-        if number == self.tried || crowded || self.trial.is_some() || self.ending.is_some() {
+        let busy = self.trial.is_some() || self.ending.is_some() || self.is_changing_hands();
+        if number == self.tried || crowded || busy {
             return;
         }
         self.tried = number;
