@@ -200,7 +200,7 @@ impl<S: Service> Master<S> {
         upgrade.channel.say(handover::line(YOURS));
         // The file is that of the new one by now.
         self.pidfile = None;
-        self.ending = Some(Ending::Relieved);
+        (self.ending, self.replace_at) = (Some(Ending::Relieved), None);
         self.old.extend(self.current.take());
         self.board.head(Head::Generation).store(u64::MAX, Relaxed);
         for pool in &mut self.old {
