@@ -109,7 +109,7 @@ impl<S: Service> Master<S> {
 
     fn batch(&mut self, id: u64, act: Act) -> Answer {
         let (config, edition) = (self.config.clone(), self.edition);
-        let busy = self.trial.is_some();
+        let busy = self.trial.is_some() || self.is_changing_hands();
         let Some(batch) = self.client_batch(id) else {
             return Answer::Err("gone".into());
         };
