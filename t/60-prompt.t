@@ -3,7 +3,7 @@
 # was found.
 . t/lib/tap.sh
 [ -e /dev/ptmx ] || skip_all 'pty.pl knows no other terminals than those of Linux'
-plan 16
+plan 17
 
 suite
 daemon pproxy -d -f "$T/pproxy.rc"
@@ -23,9 +23,10 @@ at ':wait pctl> ' 'set minspare 7\r' ':wait done' ':wait pctl> ' '\e[A\x7f8\r' '
 like "$(ctl pproxy show minspare)" 'value=8 ' 'a line comes back and is changed'
 
 at ':wait pctl> ' 'vers\t\r' ':wait pproxy \d' ':wait pctl> ' 'set idlet\t12m\r' ':wait done' ':wait pctl> ' \
-    'vserv change m\tgree\tHi\r' ':wait current' ':wait pctl> ' 'se\t\t' ':wait session +set' '\x03' ':wait pctl> ' '\x04' ':end'
+    'vserv change m\tgree\tHi\r' ':wait current' ':wait pctl> ' 'debug po\ton\r' ':wait done' ':wait pctl> ' 'se\t\t' ':wait session +set' '\x03' ':wait pctl> ' '\x04' ':end'
 like "$(ctl pproxy show idletimeout)" 'value=12m ' 'variables are completed'
 like "$(ctl pproxy vserv list)" '^id=main .*greeting=Hi ' 'so are ids and options'
+like "$(ctl pproxy debug list)" '^flag=pool state=on' 'and flags'
 came '^session +set$' 'what could follow is shown'
 came '^\[status 0\]' 'and nothing of it is done at ^C'
 

@@ -99,7 +99,7 @@ impl Grammar {
         match piece {
             "ID" if !fresh => names(&format!("{first} list"), "id"),
             "SID" => names("session list", "sid"),
-            "FLAG" => names("debug list", "name"),
+            "FLAG" => names("debug list", "flag"),
             "VAR" => vars(),
             "WORD" => {
                 let firsts = self.patterns.iter().filter_map(|p| p.first().cloned());
@@ -217,7 +217,7 @@ mod tests {
             ("vserv add a 1.2.3.4:1 ", "namespace= tls="),
             ("vserv add a 1.2.3.4:1 tls=i", "tls=implicit"),
             ("pdm order a b ", "id-of-pdm-list"),
-            ("debug ", "name-of-debug-list"),
+            ("debug ", "flag-of-debug-list"),
             ("debug x ", "off on"),
             ("nothing ", ""),
         ] {
