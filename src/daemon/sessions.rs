@@ -220,8 +220,11 @@ fn show(board: &Board, slot: usize, names: &Names) -> String {
     row.text()
 }
 
-/// The slot of a session.
+/// The slot of a session. One that has no id yet cannot be called by it.
 pub(super) fn find(board: &Board, sid: &str) -> Option<usize> {
+    if sid.is_empty() {
+        return None;
+    }
     let mut slots = 0..board.len();
     slots.find(|&slot| {
         board.state(slot) == State::Busy && board.text(slot, Text::Sid) == sid.as_bytes()
@@ -257,6 +260,17 @@ mod tests {
             steps += 1;
         }
         assert_eq!(steps, board.len().div_ceil(SLOTS));
+    }
+
+    #[test]
+    fn who_has_no_id_is_not_found_by_none() {
+        let board = Board::map(2, &[]).unwrap();
+        for sid in [b"".as_slice(), b"p1.7"] {
+            let slot = board.claim().unwrap();
+            board.set_state(slot, State::Busy);
+            board.set_text(slot, Text::Sid, sid);
+        }
+        assert_eq!((find(&board, ""), find(&board, "p1.7")), (None, Some(1)));
     }
 
     #[test]
