@@ -2,7 +2,7 @@
 # The kit: an upgrade hands over everything but running sessions, and nobody notices.
 . t/lib/tap.sh
 . t/lib/ca.sh
-plan 33
+plan 31
 
 authority ca
 cert mail ca mail.example.org
@@ -96,23 +96,6 @@ refuse /bin/false 'it died: exit status 1' 'nor one that is another one'
 refuse "$BIN/pserv" 'this is pserv, not pproxy' 'nor one of ours that is not the same'
 ctl pproxy upgrade bin/pproxy >/dev/null
 like "$(cat "$T/ctl.log")" 'wrong file bin/pproxy; right would be' 'a name of a file is to be complete'
-# A certificate is replaced while a program that cannot take over takes its time.
-cert later ca later.example.org
-printf '#!/bin/sh\nsleep 8\n' >"$T/slow"
-chmod 755 "$T/slow"
-replace() { until_ok has pproxy 'ev=upgrade_begun .*program=.*/slow' && mv "$T/later.key" "$T/mail.key" && mv "$T/later.crt" "$T/mail.crt"; }
-replace &
-talk -n batch "$T/run/pproxy.ctrl" ':line' ':send begin\nset idletimeout 13m\n' ':line 2' ":hold $T/busy" \
-    ':send commit\n' ':line' ":mark $T/refused" ":hold $T/free" ':send commit\n' ':line' &
-batch=$!
-(until_ok has pproxy 'ev=upgrade_begun .*program=.*/slow' && : >"$T/busy") &
-ctl pproxy upgrade "$T/slow" >/dev/null
-until_ok test -e "$T/refused" && : >"$T/free"
-wait $batch
-like "$(tail -n 2 "$T/batch.log" | tr '\n' ' ')" '^-ERR busy: .* commit again later \+OK done' 'a batch that comes then can be committed later'
-shown() { quit 4 -showcerts && grep -q 'CN *= *later.example.org' "$T/tls.log"; }
-until_ok shown
-ok $? 'a certificate that was replaced meanwhile is used' "$(grep -E 'files_replaced|generation_' "$T/pproxy.log" | tail -n 3)"
 : >"$T/enough"
 wait $crowd
 is "$(grep -c '^failed' "$T/load.log")" 0 'all the while no client was refused, and none lost'
