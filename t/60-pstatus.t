@@ -3,7 +3,7 @@
 # keeps the daemon from its work.
 . t/lib/tap.sh
 [ -e /dev/ptmx ] || skip_all 'there is no /dev/ptmx'
-plan 33
+plan 34
 
 suite
 cat >>"$T/pproxy.rc" <<EOC
@@ -93,6 +93,9 @@ for signal in TERM INT HUP; do
 done
 live ':see joe@default' ':signal TSTP' ":sh sleep 0.1" ':signal CONT' ':see joe@default' ':key q' ':gone'
 is "$(tail -n 1 "$T/live.log")" 'status 0' 'it can be stopped and goes on'
+perl t/lib/screen.pl ':see pproxy' ':key f' ':see ^filter: ' ':key \r' ':key q' ':gone' \
+    -- "$BIN/pstatus" -s "$T/run/pproxy.ctrl" -l -i 1 "$(perl -e 'print "\xc3\xbc" x 60')" >"$T/live.log" 2>&1
+is "$(tail -n 1 "$T/live.log")" 'status 0' 'a filter may be of any letters'
 
 # Who asks for much and reads nothing.
 perl -MIO::Socket::UNIX -e '

@@ -345,7 +345,11 @@ impl Live<'_> {
 
     fn foot(&self) -> String {
         match &self.mode {
-            Mode::Filter(text) => return format!("filter: {text}_  {}", self.message),
+            Mode::Filter(text) => {
+                let text = super::look::shown(text.as_bytes());
+                let message = super::look::shown(self.message.as_bytes());
+                return format!("filter: {text}_  {message}");
+            }
             Mode::Kick(sid) => {
                 let user = self
                     .chosen()
