@@ -3,7 +3,7 @@
 # keeps the daemon from its work.
 . t/lib/tap.sh
 [ -e /dev/ptmx ] || skip_all 'there is no /dev/ptmx'
-plan 34
+plan 35
 
 suite
 cat >>"$T/pproxy.rc" <<EOC
@@ -96,6 +96,8 @@ is "$(tail -n 1 "$T/live.log")" 'status 0' 'it can be stopped and goes on'
 perl t/lib/screen.pl ':see pproxy' ':key f' ':see ^filter: ' ':key \r' ':key q' ':gone' \
     -- "$BIN/pstatus" -s "$T/run/pproxy.ctrl" -l -i 1 "$(perl -e 'print "\xc3\xbc" x 60')" >"$T/live.log" 2>&1
 is "$(tail -n 1 "$T/live.log")" 'status 0' 'a filter may be of any letters'
+[ ! -c /dev/full ] || "$BIN/pstatus" -s "$T/run/pproxy.ctrl" >/dev/full 2>"$T/err"
+like "$? $(cat "$T/err")" '^2 pstatus: standard output: No space left' 'a page that a full disk does not take is not shown'
 
 # Who asks for much and reads nothing.
 perl -MIO::Socket::UNIX -e '

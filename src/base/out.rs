@@ -19,9 +19,15 @@ pub(crate) fn tell(text: impl std::fmt::Display) -> std::io::Result<()> {
 }
 
 /// Writes one line to standard output; is anybody there to read it?
-pub(crate) fn is_heard(text: impl std::fmt::Display) -> bool {
+///
+/// # Errors
+/// Somebody is, but why can he not have it?
+pub(crate) fn is_heard(text: impl std::fmt::Display) -> std::io::Result<bool> {
     let mut out = std::io::stdout();
-    writeln!(out, "{text}").and_then(|()| out.flush()).is_ok()
+    match writeln!(out, "{text}").and_then(|()| out.flush()) {
+        Err(why) if why.kind() == std::io::ErrorKind::BrokenPipe => Ok(false),
+        written => written.map(|()| true),
+    }
 }
 
 /// Writes one line to standard error.

@@ -138,7 +138,7 @@ impl Job {
                 true => json::page(&pace),
                 false => self.text(&pace, count > 0),
             };
-            if !is_heard(text) {
+            if !is_heard(text).map_err(|why| format!("standard output: {why}"))? {
                 return Ok(());
             }
             before = now;
