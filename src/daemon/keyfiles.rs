@@ -193,7 +193,7 @@ fn replaced(config: &Config) -> Option<Vec<Stamp>> {
 pub(super) struct Look {
     last: Ms,
     /// The replaced files that were tried last.
-    tried: Vec<Stamp>,
+    pub(super) tried: Vec<Stamp>,
 }
 
 impl<S: Service> Master<S> {

@@ -1,6 +1,7 @@
 //! Files that were replaced since a generation has loaded them: a worker
 //! notices, the master tries a new generation.
 
+use std::io;
 use std::sync::atomic::Ordering::Relaxed;
 
 use super::board::{Board, Head};
@@ -23,6 +24,14 @@ fn reported(board: Board, generation: u64) -> Option<u32> {
 }
 
 impl<S: Service> Master<S> {
+    /// What was to be tried was not even begun, for want of something that comes
+    /// back: files that were replaced are looked at again.
+    pub(super) fn not_tried(&mut self, call: &str, why: &io::Error) -> String {
+        self.tried = 0;
+        self.keys.tried.clear();
+        format!("{call}: {why}")
+    }
+
     /// PRIVILEGED. Tries a new generation if files were replaced. What could
     /// not be loaded is not tried again before it changes again.
     pub(super) fn try_replaced(&mut self) {

@@ -40,12 +40,12 @@ impl<S: Service> Master<S> {
         self.board
             .give_rows(&mut config, &|row| pools().any(|pool| pool.uses(row)))?;
         let doors = self.doors.open(&self.passed, &config)?;
-        let (ours, theirs) = UnixStream::pair().map_err(|why| format!("socketpair: {why}"))?;
+        let (ours, theirs) = UnixStream::pair().map_err(|e| self.not_tried("socketpair", &e))?;
         ours.set_nonblocking(true)
             .map_err(|why| format!("fcntl: {why}"))?;
         let generation = self.generation + 1;
         config.loaded_by(generation);
-        let pid = match fork().map_err(|why| format!("fork: {why}"))? {
+        let pid = match fork().map_err(|why| self.not_tried("fork", &why))? {
             Fork::Parent(pid) => pid,
             Fork::Child => {
                 drop(ours);
