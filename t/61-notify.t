@@ -35,7 +35,7 @@ until_ok more proxy '^WATCHDOG=1' 3
 ok $? 'the watchdog hears from it'
 proxy() { "$BIN/pctl" -s "$T/run.proxy/pproxy.ctrl" "$@" >"$T/ctl.log" 2>&1; }
 proxy vserv add late "127.0.0.1:$(port 5)" tls=implicit "cert=$T/users" "key=$T/users"
-talk -n early 5 ":mark $T/early" 'QUIT' &
+talk -n early -s 5 ":mark $T/early" ':line' 'QUIT' &
 early=$!
 until_ok test -e "$T/early"
 proxy vserv add late "127.0.0.1:$(port 5)"
@@ -97,7 +97,7 @@ seen again '^READY=1' 'a daemon has sockets that somebody keeps'
 first=$(main again pproxy)
 "$BIN/pctl" -s "$T/run.again/pproxy.ctrl" shutdown delayed >"$T/ctl.log" 2>&1
 until_ok gone "$first"
-talk -n waits 6 ":mark $T/connected" 'USER empty' 'PASS secret' 'QUIT' &
+talk -n waits -s 6 ":mark $T/connected" ':line' 'USER empty' 'PASS secret' 'QUIT' &
 waits=$!
 until_ok test -e "$T/connected"
 ! grep -q . "$T/waits.log"
